@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VMHA_CORE_RECORD_H
+#define VMHA_CORE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+
+/*
+ * Records of a role that lie on the volume (and one in /run), as text: `key=value` lines, first
+ * line `vmha-record=KIND/1`, last line `sum=FNV-1a-64 of all before`.  Unknown keys are ignored by
+ * readers (a newer release may write them); a wrong sum, a missing key or a NUL is -EBADMSG.  Pure
+ * codecs.
+ */
+#define VMHA_NAME_SIZE	      48 /* with NUL: sanlock's limit */
+#define VMHA_UUID_SIZE	      37 /* with NUL */
+#define VMHA_ID_SIZE	      37
+#define VMHA_NODE_SIZE	      256
+#define VMHA_RECORD_MAX_BYTES 65536
+#define VMHA_IMAGES_MAX	      32
+#define VMHA_PATH_SIZE	      1024
+
+/** Identity of a role: <vol>/<vm>/<vm>.role, written once by `vmha vm add`. */
+struct vmha_role_record {
+	char name[VMHA_NAME_SIZE];
+	char uuid[VMHA_UUID_SIZE];
+	char volume[VMHA_NAME_SIZE];
+	char lease_id[VMHA_ID_SIZE]; /* random, made with the lease: tells a re-created one apart */
+	char lease_path[VMHA_PATH_SIZE];
+	uint64_t lease_offset; /* bytes */
+};
+
+/** Who has a QEMU process for the role, paused ones too: <vol>/<vm>/<vm>.owner. */
+struct vmha_owner_record {
+	char node[VMHA_NODE_SIZE];
+	uint64_t host_id;
+	uint64_t generation;  /* of the host id in the volume's lockspace */
+	int64_t pid;	      /* 0: a start or hand-off is under way */
+	uint64_t start_ticks; /* of pid */
+	char trace[VMHA_ID_SIZE];
+};
+
+/** What this node knows of its own process: /run/vmha/vm/<vm>.run. */
+struct vmha_run_record {
+	char uuid[VMHA_UUID_SIZE];
+	char volume[VMHA_NAME_SIZE];
+	int64_t pid;
+	uint64_t start_ticks;
+	uint64_t lver; /* at the last moment at which the lease was seen held */
+};
+
+struct vmha_image {
+	char path[VMHA_PATH_SIZE];
+	uint64_t size_bytes;
+	int64_t mtime_ns; /* 0 for a block device */
+};
+
+/** Saved memory: <vol>/<vm>/<vm>.state.rec beside <vm>.state. */
+struct vmha_state_record {
+	char uuid[VMHA_UUID_SIZE];
+	char lease_id[VMHA_ID_SIZE];
+	uint64_t lver; /* while it last ran */
+	char node[VMHA_NODE_SIZE];
+	int64_t saved_at_s; /* wall clock, for people */
+	uint64_t state_bytes;
+	char xml_sum[17]; /* FNV-1a-64 of the stored domain XML, hex */
+	char trace[VMHA_ID_SIZE];
+	unsigned int images_count;
+	struct vmha_image images[VMHA_IMAGES_MAX];
+};
+
+/** An administrator's wish for the next move: <vol>/<vm>/<vm>.wish, eaten by migrate_to. */
+struct vmha_wish_record {
+	char to[VMHA_NODE_SIZE];
+	char mode[8]; /* live, quick, auto */
+	char trace[VMHA_ID_SIZE];
+	int64_t expires_s; /* wall clock */
+};
+
+/** A move under way or just ended: <vol>/<vm>/<vm>.move (state names of DESIGN.md, section 4). */
+struct vmha_move_record {
+	char trace[VMHA_ID_SIZE];
+	char from[VMHA_NODE_SIZE];
+	char to[VMHA_NODE_SIZE];
+	char mode[8];
+	char state[16];
+	uint64_t lver;	     /* the source's, before */
+	int64_t total_ms;    /* -1 unknown */
+	int64_t blackout_ms; /* -1 unknown */
+	int64_t bytes;	     /* -1 unknown */
+	char reason[512];    /* of KEPT or UNSURE */
+};
+
+enum vmha_record_kind {
+	VMHA_RECORD_ROLE,
+	VMHA_RECORD_OWNER,
+	VMHA_RECORD_RUN,
+	VMHA_RECORD_STATE,
+	VMHA_RECORD_WISH,
+	VMHA_RECORD_MOVE,
+};
+
+/** @param record the struct of @kind. @return text for the caller to free; NULL when memory ran out
+ */
+char *vmha_record_print(enum vmha_record_kind kind, const void *record);
+
+/**
+ * @param[out] ret_record the struct of @kind; filled on 0 only
+ * @return 0; -EBADMSG malformed, with what is wrong in @err
+ */
+int vmha_record_parse(enum vmha_record_kind kind, const char *text, void *ret_record,
+		      struct vmha_err **err);
+
+/** FNV-1a, 64 bits. */
+uint64_t vmha_fnv64(const void *data, size_t len);
+
+#endif

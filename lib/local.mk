@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Layers, lowest first; each may use those above it in this file only.
+noinst_LIBRARIES += lib/libbase.a lib/libcore.a lib/libport.a lib/librole.a
+
+lib_libbase_a_SOURCES = \
+	lib/base/cleanup.h \
+	lib/base/err.c lib/base/err.h \
+	lib/base/file.c lib/base/file.h \
+	lib/base/log.c lib/base/log.h \
+	lib/base/mono.c lib/base/mono.h \
+	lib/base/proc.c lib/base/proc.h \
+	lib/base/str.c lib/base/str.h
+
+lib_libcore_a_SOURCES = \
+	lib/core/evidence.h \
+	lib/core/record.h
+
+lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS)
+lib_libport_a_SOURCES = \
+	lib/port/lease_sanlock.h \
+	lib/port/virt.h
+
+lib_librole_a_SOURCES = \
+	lib/role/role.h
