@@ -1,2 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-EXTRA_DIST += cli/cli.h
+bin_PROGRAMS += cli/vmha
+
+cli_vmha_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) \
+	$(SANLOCK_CFLAGS)
+cli_vmha_SOURCES = \
+	cli/cli.h \
+	cli/lab.c \
+	cli/main.c \
+	cli/move.c \
+	cli/node.c \
+	cli/options.c \
+	cli/output.c cli/output.h \
+	cli/status.c \
+	cli/vm.c \
+	cli/volume.c
+cli_vmha_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
+	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(SANLOCK_LIBS)

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/cli.h"
+
+const struct vmha_command vmha_commands_volume[] = {
+	{ 0 },
+};
