@@ -12,8 +12,8 @@ lib_libbase_a_SOURCES = \
 	lib/base/str.c lib/base/str.h
 
 lib_libcore_a_SOURCES = \
-	lib/core/evidence.h \
-	lib/core/record.h
+	lib/core/evidence.c lib/core/evidence.h \
+	lib/core/record.c lib/core/record.h
 
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS)
 lib_libport_a_SOURCES = \
@@ -21,4 +21,4 @@ lib_libport_a_SOURCES = \
 	lib/port/virt.h
 
 lib_librole_a_SOURCES = \
-	lib/role/role.h
+	lib/role/role.c lib/role/role.h
