@@ -17,7 +17,10 @@ lib_libcore_a_SOURCES = \
 
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS)
 lib_libport_a_SOURCES = \
-	lib/port/lease_sanlock.h \
+	lib/port/lease_inquire.c \
+	lib/port/lease_layout.h \
+	lib/port/lease_resource.c \
+	lib/port/lease_sanlock.c lib/port/lease_sanlock.h \
 	lib/port/virt.h
 
 lib_librole_a_SOURCES = \

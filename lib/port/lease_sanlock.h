@@ -47,23 +47,44 @@ struct vmha_host {
 
 struct vmha_lease_owner {
 	bool held;     /* a released block counts as free */
+	bool takeable; /* an acquire may succeed now: free, or its owner's host id was released, is
+			  dead or has a newer generation.  Says nothing of the owner record. */
 	uint64_t lver; /* raised by every acquire; stays after release */
-	struct vmha_host
-		host; /* owner: id, generation of the lease; state by the lockspace, if joined */
+	/* owner: id and generation of the lease; state of that host id by the lockspace, and
+	 * UNKNOWN when not joined; io_timeout_s 0 when not joined */
+	struct vmha_host host;
 };
 
-/** Times that follow from io_timeout (sanlock src/timeouts.c, watchdog_fire_timeout 60 s compiled
- * in). */
-unsigned int vmha_sanlock_renewal_s(unsigned int io_timeout_s); /* 2 x io_timeout */
-unsigned int vmha_sanlock_renewal_fail_s(
-	unsigned int io_timeout_s); /* 8 x io_timeout: holders are killed */
-unsigned int vmha_sanlock_host_dead_s(unsigned int io_timeout_s); /* 8 x io_timeout + 60 */
+/*
+ * Times that follow from io_timeout (sanlock src/timeouts.c; its watchdog_fire_timeout of 60 s is
+ * compiled in).  All in seconds.
+ */
+unsigned int vmha_sanlock_renewal_s(unsigned int io_timeout_s);	     /* 2x: how often it renews */
+unsigned int vmha_sanlock_renewal_warn_s(unsigned int io_timeout_s); /* 6x: sanlock itself warns */
+unsigned int vmha_sanlock_renewal_fail_s(unsigned int io_timeout_s); /* 8x: holders are killed */
+unsigned int vmha_sanlock_host_dead_s(unsigned int io_timeout_s);    /* 8x + 60: others take over */
+unsigned int vmha_sanlock_join_s(unsigned int io_timeout_s); /* 2x + 1: our own or a free host id */
 
-/** 1 daemon answers; 0 it does not. */
+/** A code of libsanlock as negative errno: the -2xx by meaning, and -1 (the daemon went away in the
+ * middle of its answer) as -ECONNREFUSED. */
+int vmha_sanlock_errno(int rv);
+
+/** Record a failed call: "what: sanlock's words (sanlock code -243)". @return
+ * vmha_sanlock_errno(rv), -ECONNREFUSED where the daemon is not there at all */
+int vmha_sanlock_fail(struct vmha_err **err, int rv, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** Does the daemon answer? */
 bool vmha_sanlock_alive(void);
 
-/** Write an empty lockspace (2000 hosts) at @ls->path, which must exist and be large enough (1
- * MiB). */
+/** Bytes that one lockspace or one lease takes at @path: 1 MiB, on storage with 4 KiB sectors 8
+ * MiB.
+ * @path is a file on the volume, or its directory. @return bytes; negative errno: no O_DIRECT there
+ */
+int64_t vmha_sanlock_align_bytes(const char *path, struct vmha_err **err);
+
+/** Write an empty lockspace (2000 hosts) at @ls->path, a file that must exist (and of at least
+ * vmha_sanlock_align_bytes()). */
 int vmha_lockspace_format(const struct vmha_lockspace *ls, unsigned int io_timeout_s,
 			  struct vmha_err **err);
 /** io_timeout written on storage. */
@@ -75,24 +96,38 @@ int vmha_lockspace_join(const struct vmha_lockspace *ls, unsigned int io_timeout
 			struct vmha_err **err);
 /** Leave. @return -EBUSY while leases are held here (nothing is killed) */
 int vmha_lockspace_leave(const struct vmha_lockspace *ls, struct vmha_err **err);
-/** @return 1 joined with ls->host_id; 0 not; -EBUSY joining or leaving; -EEXIST with another host
- * id (ret_host_id) */
+/** @param[out] ret_host_id ours, when 1; may be NULL. @return 1 joined; 0 not; -EBUSY joining or
+ * leaving; -ECONNREFUSED daemon silent */
 int vmha_lockspace_joined(const char *name, const char *path, uint64_t *ret_host_id,
 			  struct vmha_err **err);
-/** All hosts ever seen. @return 0; caller frees */
+/** As vmha_lockspace_joined(), wherever it lies. @return 1, also while joining or leaving; 0;
+ * -ECONNREFUSED */
+int vmha_lockspace_joined_name(const char *name, struct vmha_err **err);
+/** "live", "left" (released its host id), ... for people */
+const char *vmha_host_state_name(enum vmha_host_state state);
+/** All hosts ever seen. @return 0, caller frees; -ENOENT not joined; -EAGAIN joined this moment,
+ * ask again */
 int vmha_lockspace_hosts(const char *name, struct vmha_host **ret_hosts, size_t *ret_count,
 			 struct vmha_err **err);
-/** One host, also without being joined is -ENOENT. */
+/** One host. @return 0; -ENOENT not joined */
 int vmha_lockspace_host(const char *name, uint64_t host_id, struct vmha_host *ret_host,
 			struct vmha_err **err);
 
-/** Resource index and leases, one file. */
+/** Resource index and leases, one file, which must exist; it grows by vmha_sanlock_align_bytes() a
+ * lease.  Only format works without having joined the lockspace; create does not check for a lease
+ * of that name by itself atomically: hold the admin lock. */
 int vmha_leases_format(const char *lockspace, const char *path, struct vmha_err **err);
+/** @return 0; -EEXIST; -ENOSPC not joined, or index full */
 int vmha_lease_create(const char *lockspace, const char *path, const char *name,
 		      struct vmha_lease *ret_lease, struct vmha_err **err);
+/** @return 0, also when it is not there */
 int vmha_lease_delete(const struct vmha_lease *lease, struct vmha_err **err);
+/** @return 0; -ENOENT no lease of that name */
 int vmha_lease_find(const char *lockspace, const char *path, const char *name,
 		    struct vmha_lease *ret_lease, struct vmha_err **err);
+/** All leases, VMHA_ADMIN_LEASE too. @return 0, caller frees */
+int vmha_leases_list(const char *lockspace, const char *path, struct vmha_lease **ret_leases,
+		     size_t *ret_count, struct vmha_err **err);
 
 /** Who holds the lease, read from storage. */
 int vmha_lease_owner(const struct vmha_lease *lease, struct vmha_lease_owner *ret_owner,
@@ -100,9 +135,11 @@ int vmha_lease_owner(const struct vmha_lease *lease, struct vmha_lease_owner *re
 
 /**
  * Take the lease for a process that is registered with sanlock.
- * @param lver 0: at any generation; else only if the lease's lver is exactly this
- * @return 0; -EPERM wrong lver (-240); -EBUSY held by another host or within its grace (-243, -244,
- * -245); -ESRCH @pid is not registered; -ENOSPC not joined; negative errno
+ * @param lver 0: at any generation; else only if the lease's lver is exactly this (it is then one
+ *             higher)
+ * @return 0, also when @pid holds it already; -EPERM wrong lver (-240); -EBUSY held by another host
+ * or within its grace (-243, -244, -245); -ESRCH @pid is not registered; -ENOSPC not joined;
+ * negative errno
  */
 int vmha_lease_acquire(const struct vmha_lease *lease, pid_t pid, uint64_t lver,
 		       struct vmha_err **err);
@@ -116,7 +153,13 @@ int vmha_lease_acquire(const struct vmha_lease *lease, pid_t pid, uint64_t lver,
 int vmha_lease_held_by(const struct vmha_lease *lease, pid_t pid, uint64_t *ret_lver,
 		       struct vmha_err **err);
 
-/** Run @fn while this process holds the volume's admin lease ("volume-admin"). */
+#define VMHA_ADMIN_LEASE "volume-admin"
+
+/**
+ * Take the volume's admin lease for this process; it ends with the process too.  Waits up to 60 s
+ * for another holder.  No child may inherit *ret_lock.
+ * @return 0; -EBUSY still held elsewhere
+ */
 int vmha_admin_lock(const char *lockspace, const char *leases_path, int *ret_lock,
 		    struct vmha_err **err);
 void vmha_admin_unlock(int *lock);

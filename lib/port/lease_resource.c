@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Leases of a lockspace and their index. */
+#include "lib/port/lease_sanlock.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sanlock.h>
+#include <sanlock_admin.h>
+#include <sanlock_resource.h>
+#include <sanlock_rv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/mono.h"
+#include "lib/port/lease_layout.h"
+
+#define ADMIN_WAIT_S 60
+
+/* struct sanlk_resource ends with a flexible array; ours has exactly one disk */
+union resource {
+	struct sanlk_resource res;
+	char bytes[sizeof(struct sanlk_resource) + sizeof(struct sanlk_disk)];
+};
+
+static void resource_fill(const struct vmha_lease *lease, union resource *to)
+{
+	memset(to, 0, sizeof(*to));
+	(void)snprintf(to->res.lockspace_name, sizeof(to->res.lockspace_name), "%s",
+		       lease->lockspace);
+	(void)snprintf(to->res.name, sizeof(to->res.name), "%s", lease->name);
+	to->res.num_disks = 1;
+	(void)snprintf(to->res.disks[0].path, sizeof(to->res.disks[0].path), "%s", lease->path);
+	to->res.disks[0].offset = lease->offset;
+}
+
+static void lease_fill(const char *lockspace, const char *path, const char *name, uint64_t offset,
+		       struct vmha_lease *to)
+{
+	*to = (struct vmha_lease){ .offset = offset };
+	(void)snprintf(to->lockspace, sizeof(to->lockspace), "%s", lockspace);
+	(void)snprintf(to->name, sizeof(to->name), "%s", name);
+	(void)snprintf(to->path, sizeof(to->path), "%s", path);
+}
+
+static void index_fill(const char *lockspace, const char *path, struct sanlk_rindex *to)
+{
+	*to = (struct sanlk_rindex){ 0 };
+	(void)snprintf(to->lockspace_name, sizeof(to->lockspace_name), "%s", lockspace);
+	(void)snprintf(to->disk.path, sizeof(to->disk.path), "%s", path);
+}
+
+int vmha_leases_format(const char *lockspace, const char *path, struct vmha_err **err)
+{
+	struct vmha_lease_layout layout;
+	struct sanlk_rindex rx;
+	int r = vmha_lease_layout(path, &layout, err);
+
+	if (r < 0) {
+		return r;
+	}
+	index_fill(lockspace, path, &rx);
+	rx.flags = layout.flags;
+	r = sanlock_format_rindex(&rx, SANLK_RX_NO_LOCKSPACE);
+	return r < 0 ? vmha_sanlock_fail(err, r, "cannot format the lease index %s", path) : 0;
+}
+
+/* One operation on the index at a time and lockspace is all that sanlock takes: -EBUSY passes. */
+static int index_call(int (*call)(struct sanlk_rindex *rx, struct sanlk_rentry *re),
+		      struct sanlk_rindex *rx, struct sanlk_rentry *re)
+{
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(30));
+	int r;
+
+	for (;;) {
+		r = call(rx, re);
+		if ((r != -EBUSY && r != -EAGAIN) || vmha_mono_passed(deadline)) {
+			return r;
+		}
+		vmha_mono_pace(VMHA_SPAN_MS(100));
+	}
+}
+
+static int call_lookup(struct sanlk_rindex *rx, struct sanlk_rentry *re)
+{
+	return sanlock_lookup_rindex(rx, 0, re);
+}
+
+static int call_lookup_unjoined(struct sanlk_rindex *rx, struct sanlk_rentry *re)
+{
+	return sanlock_lookup_rindex(rx, SANLK_RX_NO_LOCKSPACE, re);
+}
+
+static int call_create(struct sanlk_rindex *rx, struct sanlk_rentry *re)
+{
+	return sanlock_create_resource(rx, 0, re, 0, 0);
+}
+
+static int call_delete(struct sanlk_rindex *rx, struct sanlk_rentry *re)
+{
+	return sanlock_delete_resource(rx, 0, re);
+}
+
+/* @return raw code of libsanlock; -ENOENT: no such lease */
+static int index_lookup(const char *lockspace, const char *path, const char *name,
+			uint64_t *ret_offset)
+{
+	int joined = vmha_lockspace_joined_name(lockspace, NULL);
+	struct sanlk_rentry re = { 0 };
+	struct sanlk_rindex rx;
+	int r;
+
+	if (joined < 0) {
+		return joined;
+	}
+	index_fill(lockspace, path, &rx);
+	(void)snprintf(re.name, sizeof(re.name), "%s", name);
+	r = index_call(joined ? call_lookup : call_lookup_unjoined, &rx, &re);
+	if (r == 0) {
+		*ret_offset = re.offset;
+	}
+	return r;
+}
+
+int vmha_lease_find(const char *lockspace, const char *path, const char *name,
+		    struct vmha_lease *ret_lease, struct vmha_err **err)
+{
+	uint64_t offset = 0;
+	int r = index_lookup(lockspace, path, name, &offset);
+
+	if (r == -ENOENT && vmha_sanlock_alive()) {
+		return vmha_err_set(err, -ENOENT, "volume %s has no lease named %s", lockspace,
+				    name);
+	}
+	if (r < 0) {
+		return vmha_sanlock_fail(err, r, "cannot look up lease %s in %s", name, path);
+	}
+	lease_fill(lockspace, path, name, offset, ret_lease);
+	return 0;
+}
+
+int vmha_lease_create(const char *lockspace, const char *path, const char *name,
+		      struct vmha_lease *ret_lease, struct vmha_err **err)
+{
+	struct sanlk_rentry re = { 0 };
+	struct sanlk_rindex rx;
+	uint64_t offset = 0;
+	int r = index_lookup(lockspace, path, name, &offset);
+
+	/* sanlock's index would take the same name twice */
+	if (r == 0) {
+		return vmha_err_set(err, -EEXIST, "volume %s already has a lease named %s",
+				    lockspace, name);
+	}
+	if (r != -ENOENT) {
+		return vmha_sanlock_fail(err, r, "cannot look up lease %s in %s", name, path);
+	}
+	index_fill(lockspace, path, &rx);
+	(void)snprintf(re.name, sizeof(re.name), "%s", name);
+	r = index_call(call_create, &rx, &re);
+	if (r == -ENOENT && vmha_sanlock_alive()) {
+		return vmha_err_set(
+			err, -ENOSPC,
+			"cannot create lease %s: this node has not joined volume %s, or "
+			"its index is full",
+			name, lockspace);
+	}
+	if (r < 0) {
+		return vmha_sanlock_fail(err, r, "cannot create lease %s in %s", name, path);
+	}
+	lease_fill(lockspace, path, name, re.offset, ret_lease);
+	return 0;
+}
+
+int vmha_lease_delete(const struct vmha_lease *lease, struct vmha_err **err)
+{
+	struct sanlk_rentry re = { 0 };
+	struct sanlk_rindex rx;
+	int r;
+
+	index_fill(lease->lockspace, lease->path, &rx);
+	(void)snprintf(re.name, sizeof(re.name), "%s", lease->name);
+	r = index_call(call_delete, &rx, &re);
+	if (r == -ENOENT && vmha_lockspace_joined_name(lease->lockspace, NULL) == 1) {
+		return 0;
+	}
+	return r < 0 ? vmha_sanlock_fail(err, r, "cannot delete lease %s in %s", lease->name,
+					 lease->path)
+		     : 0;
+}
+
+int vmha_leases_list(const char *lockspace, const char *path, struct vmha_lease **ret_leases,
+		     size_t *ret_count, struct vmha_err **err)
+{
+	vmha_autofree struct vmha_lease *list = NULL;
+	int joined = vmha_lockspace_joined_name(lockspace, err);
+	int64_t align = vmha_sanlock_align_bytes(path, err);
+	struct sanlk_rindex rx;
+	size_t count = 0;
+	int64_t offset;
+	off_t end;
+
+	if (joined < 0 || align < 0) {
+		return joined < 0 ? joined : (int)align;
+	}
+	{
+		vmha_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+		if (end < 0) {
+			return vmha_err_errno(err, -errno, "cannot open %s", path);
+		}
+	}
+	list = calloc((size_t)(end / align) + 1, sizeof(*list));
+	if (!list) {
+		return vmha_err_set(err, -ENOMEM, "out of memory listing leases");
+	}
+	index_fill(lockspace, path, &rx);
+	/* two areas of the index itself, then the leases */
+	for (offset = 2 * align; offset < end; offset += align) {
+		struct sanlk_rentry re = { .offset = (uint64_t)offset };
+		int r = index_call(joined ? call_lookup : call_lookup_unjoined, &rx, &re);
+
+		if (r < 0) {
+			return vmha_sanlock_fail(err, r, "cannot read the lease index %s", path);
+		}
+		if (re.name[0]) {
+			char name[VMHA_NAME_SIZE];
+
+			(void)snprintf(name, sizeof(name), "%.47s", re.name);
+			lease_fill(lockspace, path, name, (uint64_t)offset, &list[count++]);
+		}
+	}
+	*ret_leases = vmha_steal_ptr(list);
+	*ret_count = count;
+	return 0;
+}
+
+/* A host's own block in the area of a lease (sanlock src/paxos_dblock.h): little endian. */
+struct dblock {
+	uint64_t mbal;
+	uint64_t bal;
+	uint64_t owner_id;
+	uint64_t owner_generation;
+	uint64_t timestamp;
+	uint64_t lver;
+	uint32_t checksum;
+	uint32_t flags;
+};
+
+#define DBLOCK_RELEASED 1U
+
+/*
+ * Did the owner that the leader record names release the lease?
+ *
+ *   owner A                        host B, in the same ballot
+ *   acquire, write leader (A)
+ *   release: own block RELEASED
+ *   release: write leader (free)
+ *                                  write leader (A), a moment late
+ *
+ * The leader then says A for ever; A's own block is right, and sanlock's acquire looks at it too
+ * (src/paxos_lease.c).  The block must be of the same acquire, by lver and generation.
+ */
+static int owner_released(const struct vmha_lease *lease, uint64_t lver,
+			  const struct sanlk_host *owner, struct vmha_err **err)
+{
+	vmha_autoclose int fd = open(lease->path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	struct vmha_lease_layout layout;
+	vmha_autofree void *buf = NULL;
+	const struct dblock *block;
+	uint64_t offset;
+	ssize_t n;
+	int r;
+
+	if (fd < 0) {
+		return vmha_err_errno(err, -errno, "cannot open %s", lease->path);
+	}
+	r = vmha_lease_layout(lease->path, &layout, err);
+	if (r < 0) {
+		return r;
+	}
+	if (posix_memalign(&buf, 4096, layout.sector_bytes) != 0) {
+		return vmha_err_set(err, -ENOMEM, "out of memory reading %s", lease->path);
+	}
+	/* leader record, request record, then one block a host id from 1 on */
+	offset = lease->offset + (1 + owner->host_id) * layout.sector_bytes;
+	n = pread(fd, buf, layout.sector_bytes, (off_t)offset);
+	if (n != (ssize_t)layout.sector_bytes) {
+		return vmha_err_errno(err, n < 0 ? -errno : -EIO, "cannot read %s", lease->path);
+	}
+	block = buf;
+	return (le32toh(block->flags) & DBLOCK_RELEASED) &&
+	       le64toh(block->owner_id) == owner->host_id &&
+	       le64toh(block->owner_generation) == owner->generation &&
+	       le64toh(block->lver) == lver;
+}
+
+/* The host as the lockspace sees it now against the generation that the lease names. */
+static void owner_judge(struct vmha_lease_owner *owner, const struct vmha_lease *lease)
+{
+	struct vmha_host now;
+
+	if (vmha_lockspace_host(lease->lockspace, owner->host.host_id, &now, NULL) < 0) {
+		owner->host.state = VMHA_HOST_UNKNOWN;
+		return;
+	}
+	owner->host.state = now.state;
+	owner->host.io_timeout_s = now.io_timeout_s;
+	owner->takeable = now.generation > owner->host.generation || now.state == VMHA_HOST_FREE ||
+			  now.state == VMHA_HOST_DEAD;
+}
+
+int vmha_lease_owner(const struct vmha_lease *lease, struct vmha_lease_owner *ret_owner,
+		     struct vmha_err **err)
+{
+	vmha_autofree struct sanlk_host *hosts = NULL;
+	struct vmha_lease_owner owner = { 0 };
+	union resource res;
+	int count = 0;
+	int r;
+
+	resource_fill(lease, &res);
+	r = sanlock_read_resource_owners(&res.res, 0, &hosts, &count);
+	if (r < 0) {
+		return vmha_sanlock_fail(err, r, "cannot read lease %s of volume %s", lease->name,
+					 lease->lockspace);
+	}
+	owner.lver = res.res.lver;
+	owner.takeable = true;
+	if (count > 0 && hosts) {
+		r = owner_released(lease, owner.lver, &hosts[0], err);
+		if (r < 0) {
+			return r;
+		}
+		owner.held = !r;
+	}
+	if (owner.held) {
+		owner.takeable = false;
+		owner.host.host_id = hosts[0].host_id;
+		owner.host.generation = hosts[0].generation;
+		owner.host.timestamp = hosts[0].timestamp;
+		owner_judge(&owner, lease);
+	}
+	*ret_owner = owner;
+	return 0;
+}
+
+/* -EEXIST: some process of this node has it already, perhaps the very one. */
+static int acquire_exists(const struct vmha_lease *lease, pid_t pid, uint64_t lver,
+			  struct vmha_err **err)
+{
+	uint64_t now = 0;
+	int r = vmha_lease_held_by(lease, pid, &now, err);
+
+	if (r < 0) {
+		return r;
+	}
+	if (r == 0) {
+		return vmha_err_set(err, -EBUSY, "lease %s is held by another process of this node",
+				    lease->name);
+	}
+	if (lver && now != lver + 1) {
+		return vmha_err_set(err, -EPERM,
+				    "lease %s is held by pid %d already, at generation %llu "
+				    "where %llu was expected",
+				    lease->name, (int)pid, (unsigned long long)now,
+				    (unsigned long long)(lver + 1));
+	}
+	return 0;
+}
+
+int vmha_lease_acquire(const struct vmha_lease *lease, pid_t pid, uint64_t lver,
+		       struct vmha_err **err)
+{
+	struct sanlk_resource *list[1];
+	union resource res;
+	int r;
+
+	resource_fill(lease, &res);
+	list[0] = &res.res;
+	if (lver) {
+		res.res.flags |= SANLK_RES_LVER;
+		res.res.lver = lver;
+	}
+	r = sanlock_acquire(-1, pid, 0, 1, list, NULL);
+	if (r == -EEXIST) {
+		return acquire_exists(lease, pid, lver, err);
+	}
+	if (r == -ESRCH) {
+		return vmha_err_set(err, -ESRCH, "pid %d is not registered with sanlock", (int)pid);
+	}
+	return r < 0 ? vmha_sanlock_fail(err, r, "cannot take lease %s of volume %s for pid %d",
+					 lease->name, lease->lockspace, (int)pid)
+		     : 0;
+}
+
+static bool contended(int code)
+{
+	return code == -EBUSY || code == -EEXIST || code == -EAGAIN;
+}
+
+int vmha_admin_lock(const char *lockspace, const char *leases_path, int *ret_lock,
+		    struct vmha_err **err)
+{
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(ADMIN_WAIT_S));
+	struct sanlk_resource *list[1];
+	struct vmha_lease lease;
+	vmha_autoclose int sock = -1;
+	union resource res;
+	int r = vmha_lease_find(lockspace, leases_path, VMHA_ADMIN_LEASE, &lease, err);
+
+	if (r < 0) {
+		return r;
+	}
+	sock = sanlock_register();
+	if (sock < 0) {
+		return vmha_sanlock_fail(err, sock, "cannot register with sanlock");
+	}
+	(void)fcntl(sock, F_SETFD, FD_CLOEXEC);
+	/* a lease on storage gives no event when it becomes free */
+	for (;;) {
+		resource_fill(&lease, &res);
+		list[0] = &res.res;
+		r = sanlock_acquire(sock, -1, SANLK_ACQUIRE_OWNER_NOWAIT, 1, list, NULL);
+		if (!contended(vmha_sanlock_errno(r)) || vmha_mono_passed(deadline)) {
+			break;
+		}
+		vmha_mono_pace(VMHA_SPAN_MS(250));
+	}
+	if (contended(vmha_sanlock_errno(r))) {
+		return vmha_err_set(err, -EBUSY,
+				    "another vmha command is changing volume %s for over %d s: "
+				    "try again when it has ended",
+				    lockspace, ADMIN_WAIT_S);
+	}
+	if (r < 0) {
+		return vmha_sanlock_fail(err, r, "cannot lock volume %s", lockspace);
+	}
+	*ret_lock = vmha_steal_fd(&sock);
+	return 0;
+}
+
+void vmha_admin_unlock(int *lock)
+{
+	if (*lock >= 0) {
+		(void)sanlock_release(*lock, -1, SANLK_REL_ALL, 0, NULL);
+		vmha_cleanup_fd(lock);
+		*lock = -1;
+	}
+}
