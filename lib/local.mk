@@ -21,7 +21,7 @@ lib_libport_a_SOURCES = \
 	lib/port/lease_layout.h \
 	lib/port/lease_resource.c \
 	lib/port/lease_sanlock.c lib/port/lease_sanlock.h \
-	lib/port/virt.h
+	lib/port/virt.c lib/port/virt.h
 
 lib_librole_a_SOURCES = \
 	lib/role/role.c lib/role/role.h

@@ -13,12 +13,81 @@
 /*
  * libvirt behind one interface.  Every call has a deadline: it runs in a forked child that is
  * killed and abandoned when libvirtd does not answer in time (-ETIMEDOUT; -ECONNREFUSED: no daemon
- * there).
+ * there).  What libvirtd has begun for it then goes on.
+ *
+ * @address, where there is one: NULL for this node's libvirtd, else the migration address of a node
+ * (asked over TLS).  @uuid names the domain.
  */
 
 /** What libvirtd says of a domain. @return 0 with the witness (SILENT when it does not answer);
  * negative errno only for our own failures */
 int vmha_virt_ask(const char *uuid, struct vmha_span timeout, enum vmha_virt_witness *ret_witness,
 		  struct vmha_err **err);
+/** As vmha_virt_ask(), of the libvirtd at @address. */
+int vmha_virt_ask_at(const char *address, const char *uuid, struct vmha_span timeout,
+		     enum vmha_virt_witness *ret_witness, struct vmha_err **err);
+
+/** Does libvirtd answer? @return 0, or why not */
+int vmha_virt_ping(const char *address, struct vmha_span timeout, struct vmha_err **err);
+/** @return true when nobody listens on this node's libvirtd socket: it is dead, not only silent */
+bool vmha_virt_gone(void);
+
+/** Start a transient domain. @return 0 it runs and holds its lease */
+int vmha_virt_create(const char *xml, struct vmha_span timeout, struct vmha_err **err);
+/** Press the ACPI power button. Returns at once. */
+int vmha_virt_shutdown(const char *uuid, struct vmha_span timeout, struct vmha_err **err);
+/** Terminate it. @return 0, also when there is no such domain */
+int vmha_virt_destroy(const char *uuid, struct vmha_span timeout, struct vmha_err **err);
+/** Save memory to @path and end the domain; on failure libvirt lets it run on. */
+int vmha_virt_save(const char *uuid, const char *path, struct vmha_span timeout,
+		   struct vmha_err **err);
+/** Load memory from @path; the guest is left paused, without its lease. */
+int vmha_virt_restore(const char *path, struct vmha_span timeout, struct vmha_err **err);
+/** One QMP command. @param[out] ret_reply JSON text, caller frees; may be NULL */
+int vmha_virt_qmp(const char *uuid, const char *command, struct vmha_span timeout, char **ret_reply,
+		  struct vmha_err **err);
+
+enum vmha_virt_job_kind {
+	VMHA_VIRT_JOB_NONE,
+	VMHA_VIRT_JOB_OUT,
+	VMHA_VIRT_JOB_IN,
+	VMHA_VIRT_JOB_OTHER,
+};
+
+struct vmha_virt_job {
+	enum vmha_virt_job_kind kind;
+	bool has_stats;
+	uint64_t processed_bytes;
+	uint64_t remaining_bytes;
+	int64_t elapsed_ms;
+	int64_t downtime_ms; /* -1 unknown; while a job runs: what libvirt expects */
+};
+
+/** The domain's running job. @return 0 with kind NONE when there is none; -ENOENT no such domain */
+int vmha_virt_job(const char *address, const char *uuid, struct vmha_span timeout,
+		  struct vmha_virt_job *ret_job, struct vmha_err **err);
+/** Statistics of its last completed job (kept for later readers). */
+int vmha_virt_job_completed(const char *address, const char *uuid, struct vmha_span timeout,
+			    struct vmha_virt_job *ret_job, struct vmha_err **err);
+/** Abort its running job. @return 0, also when there is none */
+int vmha_virt_job_abort(const char *address, const char *uuid, struct vmha_span timeout,
+			struct vmha_err **err);
+
+/** A peer-to-peer live migration under way: libvirtd carries it, this process only waits. */
+struct vmha_virt_migration;
+
+/**
+ * @param address      migration address of the target: control and memory both use it
+ * @param shared_unsafe libvirt cannot see that the images are shared (volume of type dir): they are
+ * by declaration
+ * @return 0 begun: wait for it, then free it
+ */
+int vmha_virt_migrate_start(const char *uuid, const char *address, bool shared_unsafe,
+			    struct vmha_virt_migration **ret_migration, struct vmha_err **err);
+/** @return 0 arrived; -EAGAIN still under way after @timeout; else why it failed */
+int vmha_virt_migrate_wait(struct vmha_virt_migration *migration, struct vmha_span timeout,
+			   struct vmha_err **err);
+/** Stop waiting. libvirtd goes on if it has not ended: abort the job first. */
+void vmha_virt_migrate_free(struct vmha_virt_migration *migration);
 
 #endif
