@@ -35,7 +35,7 @@ AC_DEFUN([VMHA_WARNINGS], [
 		-Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
 		-Wredundant-decls -Wvla -Wswitch-enum -Wlogical-op -Wduplicated-cond -Wduplicated-branches
 		-Wnull-dereference -Wimplicit-fallthrough -Wno-missing-field-initializers],
-		[VMHA_PROBE_CFLAG([WARN_CFLAGS], flag)])
+		[VMHA_PROBE_CFLAG([WARN_CFLAGS], m4_defn([flag]))])
 	AS_VAR_IF([enable_werror], [yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
 	AC_SUBST([WARN_CFLAGS])
 ])
@@ -47,9 +47,9 @@ AC_DEFUN([VMHA_HARDENING], [
 	AS_VAR_IF([enable_hardening], [yes], [
 		m4_foreach_w([flag], [-fstack-protector-strong -fstack-clash-protection -fcf-protection
 			-fPIE],
-			[VMHA_PROBE_CFLAG([HARDEN_CFLAGS], flag)])
+			[VMHA_PROBE_CFLAG([HARDEN_CFLAGS], m4_defn([flag]))])
 		m4_foreach_w([flag], [-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed],
-			[VMHA_PROBE_LDFLAG([HARDEN_LDFLAGS], flag)])
+			[VMHA_PROBE_LDFLAG([HARDEN_LDFLAGS], m4_defn([flag]))])
 		dnl needs optimisation, and must not be defined twice
 		AS_CASE([" $CFLAGS $CPPFLAGS "], [*_FORTIFY_SOURCE*|*" -O0 "*], [],
 			[HARDEN_CFLAGS="$HARDEN_CFLAGS -D_FORTIFY_SOURCE=2"])
