@@ -1,6 +1,54 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Unit tests: one program a file -> `make check` and `./check unit/NAME`.
+# A new one is a name in unit_tests and its lines below.
+unit_tests = \
+	tests/unit/lease-times \
+	tests/unit/test-base-faults \
+	tests/unit/test-cleanup \
+	tests/unit/test-err \
+	tests/unit/test-file \
+	tests/unit/test-log \
+	tests/unit/test-mono \
+	tests/unit/test-proc \
+	tests/unit/test-str
 
-check_PROGRAMS += tests/unit/lease-times
-TESTS += tests/unit/lease-times
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+
+check_LIBRARIES += tests/unit/libunit.a
+tests_unit_libunit_a_SOURCES = tests/unit/unit.c tests/unit/unit.h
+
+# libc calls that tests/unit/inject.c can make fail in the program that is linked so
+inject_calls = malloc calloc realloc free strdup vasprintf asprintf __vasprintf_chk __asprintf_chk \
+	open read write fsync rename unlink mkdir fchmod pipe2 fork memfd_create lseek kill poll waitpid \
+	pidfd_open pidfd_send_signal gethostname
+inject_wrap = $(inject_calls:%=-Wl,--wrap=%)
+inject_sources = tests/unit/inject.c tests/unit/inject.h
+
+tests_unit_test_base_faults_SOURCES = tests/unit/test-base-faults.c $(inject_sources)
+tests_unit_test_base_faults_LDADD = tests/unit/libunit.a lib/libbase.a
+tests_unit_test_base_faults_LDFLAGS = $(AM_LDFLAGS) $(inject_wrap)
+
+tests_unit_test_cleanup_SOURCES = tests/unit/test-cleanup.c
+tests_unit_test_cleanup_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_err_SOURCES = tests/unit/test-err.c
+tests_unit_test_err_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_file_SOURCES = tests/unit/test-file.c
+tests_unit_test_file_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread
+
+tests_unit_test_log_SOURCES = tests/unit/test-log.c
+tests_unit_test_log_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_mono_SOURCES = tests/unit/test-mono.c
+tests_unit_test_mono_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_proc_SOURCES = tests/unit/test-proc.c
+tests_unit_test_proc_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread
+
+tests_unit_test_str_SOURCES = tests/unit/test-str.c
+tests_unit_test_str_LDADD = tests/unit/libunit.a lib/libbase.a
+
 tests_unit_lease_times_SOURCES = tests/unit/lease-times.c
 tests_unit_lease_times_LDADD = lib/libport.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)

@@ -6,10 +6,11 @@
  * An error: a negative errno and a text for the administrator.  Functions that can fail return the
  * code and fill `*err` through their last parameter; a caller that does not want the text passes
  * NULL.  Only the first error is kept: later ones chain their text in front with vmha_err_prefix().
+ * When memory runs out on the way `*err` is set all the same, with a text of its own.
  */
 struct vmha_err {
 	int code;   /* negative errno */
-	char *text; /* one line, no trailing newline; NULL only when memory ran out */
+	char *text; /* one line: line ends of the arguments become blanks; NULL: memory ran out */
 };
 
 /**

@@ -105,7 +105,7 @@ static int write_synced(const char *path, const void *data, size_t len, mode_t m
 	if (fd < 0) {
 		return -errno;
 	}
-	r = write_all(fd, data, len);
+	r = fchmod(fd, mode) < 0 ? -errno : write_all(fd, data, len); /* not by our umask */
 	if (r < 0) {
 		return r;
 	}
@@ -121,11 +121,12 @@ int vmha_file_write(const char *path, const void *data, size_t len, mode_t mode,
 	int r;
 
 	(void)gethostname(host, sizeof(host) - 1);
-	tmp = vmha_str_printf("%s.%s.%ld.tmp", path, host, (long)getpid());
+	/* thread, not process: two threads may write the same file at a time */
+	tmp = vmha_str_printf("%s.%s.%ld.tmp", path, host, (long)gettid());
 	if (!tmp) {
 		return vmha_err_set(err, -ENOMEM, "out of memory writing %s", path);
 	}
-	(void)unlink(tmp); /* left by a crash of a process with our pid */
+	(void)unlink(tmp); /* left by a crash of a thread with our id */
 	r = write_synced(tmp, data, len, mode);
 	if (r == 0 && rename(tmp, path) < 0) {
 		r = -errno;
@@ -160,26 +161,37 @@ int vmha_file_rename(const char *from, const char *to, struct vmha_err **err)
 	return r < 0 ? vmha_err_errno(err, r, "cannot sync the directory of %s", to) : 0;
 }
 
+/* @return 0 when @path is a directory afterwards */
+static int dir_make(const char *path, mode_t mode, struct vmha_err **err)
+{
+	struct stat st;
+	int r;
+
+	if (mkdir(path, mode) == 0) {
+		return 0;
+	}
+	r = -errno;
+	if (r == -EEXIST) {
+		r = stat(path, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	}
+	return r < 0 ? vmha_err_errno(err, r, "cannot make directory %s", path) : 0;
+}
+
 int vmha_file_mkdirs(const char *path, mode_t mode, struct vmha_err **err)
 {
 	vmha_autofree char *copy = strdup(path);
 	char *p;
+	int r = 0;
 
 	if (!copy) {
 		return vmha_err_set(err, -ENOMEM, "out of memory making %s", path);
 	}
-	for (p = copy + 1; *p; p++) {
-		if (*p != '/') {
-			continue;
+	for (p = *copy ? copy + 1 : copy; r == 0 && *p; p++) {
+		if (*p == '/') {
+			*p = '\0';
+			r = dir_make(copy, mode, err);
+			*p = '/';
 		}
-		*p = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST) {
-			return vmha_err_errno(err, -errno, "cannot make directory %s", copy);
-		}
-		*p = '/';
 	}
-	if (mkdir(copy, mode) < 0 && errno != EEXIST) {
-		return vmha_err_errno(err, -errno, "cannot make directory %s", copy);
-	}
-	return 0;
+	return r < 0 ? r : dir_make(copy, mode, err);
 }

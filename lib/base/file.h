@@ -20,7 +20,9 @@ int vmha_file_read(const char *path, size_t max_bytes, char **ret_text, size_t *
 /**
  * Replace a file atomically and durably: temporary file beside it, fsync, rename, fsync of the
  * directory.  A crash at any point leaves the old content or the new, never half.
- * @return 0 or negative errno; on failure the old content stands
+ * @param mode exactly this, whatever the umask
+ * @return 0 or negative errno: the old content stands, except that after a failed sync of the
+ * directory the new one does (whole, but a power loss may bring the old one back)
  */
 int vmha_file_write(const char *path, const void *data, size_t len, mode_t mode,
 		    struct vmha_err **err);

@@ -17,7 +17,8 @@
 #include "lib/base/file.h"
 #include "lib/base/str.h"
 
-#define OUTPUT_MAX (16U << 20)
+#define OUTPUT_MAX   (16U << 20)
+#define ABANDON_WAIT VMHA_SPAN_S(2)
 
 void vmha_proc_result_free(struct vmha_proc_result *res)
 {
@@ -37,8 +38,20 @@ static int input_open(const char *input)
 		return fd < 0 ? -errno : vmha_steal_fd(&fd);
 	}
 	fd = memfd_create("vmha-stdin", MFD_CLOEXEC);
-	if (fd < 0 || write(fd, input, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET) < 0) {
-		return errno ? -errno : -EIO;
+	if (fd < 0) {
+		return -errno;
+	}
+	while (len) {
+		ssize_t n = write(fd, input, len);
+
+		if (n < 0 && errno != EINTR) {
+			return -errno;
+		}
+		input += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0) {
+		return -errno;
 	}
 	return vmha_steal_fd(&fd);
 }
@@ -65,7 +78,10 @@ static int stream_drain(int *fd, struct vmha_str *to)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
 		return 0;
 	}
-	if (n <= 0) {
+	if (n < 0) {
+		return -errno; /* never taken for the end: half an answer is no answer */
+	}
+	if (n == 0) {
 		close(*fd);
 		*fd = -1;
 		return 0;
@@ -124,11 +140,24 @@ static int child_reap(pid_t pid, struct vmha_mono deadline, int *ret_status)
 	return 0;
 }
 
+/*
+ * Kill and reap, but not at any price: a child that hangs in the kernel (dead storage) would hold
+ * us for ever.  It is left behind then, a zombie once it wakes, and init's when we end.
+ */
 static void child_abandon(pid_t pid)
 {
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), ABANDON_WAIT);
+	int status = 0;
+
 	(void)kill(-pid, SIGKILL);
 	(void)kill(pid, SIGKILL); /* the group may not exist yet */
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+	while (child_reap(pid, deadline, &status) < 0 && !vmha_mono_passed(deadline)) {
+		pid_t r = waitpid(pid, NULL, WNOHANG);
+
+		if (r == pid || (r < 0 && errno != EINTR)) {
+			return;
+		}
+		vmha_mono_pace(VMHA_SPAN_MS(10)); /* no pidfd to be had: nothing to wait on */
 	}
 }
 
@@ -297,12 +326,18 @@ static int pidfd_wait(int fd, struct vmha_mono deadline)
 static int pidfd_of(pid_t pid, uint64_t start_ticks)
 {
 	vmha_autoclose int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	uint64_t ticks = 0;
+	int r;
 
 	if (fd < 0) {
 		return pid > 0 ? -errno : -ESRCH;
 	}
 	/* opened first, compared after: the number cannot be reused under an open pidfd unseen */
-	return vmha_proc_is(pid, start_ticks) ? vmha_steal_fd(&fd) : -ESRCH;
+	r = vmha_proc_start_time(pid, &ticks);
+	if (r < 0) {
+		return r; /* not to know is not "gone" */
+	}
+	return ticks == start_ticks ? vmha_steal_fd(&fd) : -ESRCH;
 }
 
 int vmha_proc_wait_gone(pid_t pid, uint64_t start_ticks, struct vmha_mono deadline)

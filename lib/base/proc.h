@@ -20,7 +20,8 @@ void vmha_proc_result_free(struct vmha_proc_result *res);
 
 /**
  * Run a program and wait for it.  Searched in PATH; standard input is @input (NULL: /dev/null).
- * On time-out its process group is killed.
+ * On time-out its process group is killed; one that hangs in
+ * the kernel is left behind after 2 s more.
  * @param argv NULL-terminated
  * @param[out] ret_result to be freed by the caller; set on 0 only
  * @return 0 when it ran, whatever its exit status; -ETIMEDOUT; -ENOENT no such program; negative
@@ -40,7 +41,10 @@ int vmha_proc_check(const char *const argv[], const char *input, struct vmha_spa
  */
 int vmha_proc_start_time(pid_t pid, uint64_t *ret_start_ticks);
 
-/** @return true when @pid lives and was started at @start_ticks */
+/**
+ * @return true when @pid lives and was started at @start_ticks; false also when /proc cannot be
+ * read: use vmha_proc_start_time() where "gone" has consequences
+ */
 bool vmha_proc_is(pid_t pid, uint64_t start_ticks);
 
 /**

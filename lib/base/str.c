@@ -139,7 +139,10 @@ bool vmha_str_is_name(const char *s)
 		return false;
 	}
 	for (i = 0; s[i]; i++) {
-		if (i >= NAME_MAX_LEN || (!isalnum((unsigned char)s[i]) && !strchr("._-", s[i]))) {
+		/* isalnum() would let in more in some locales */
+		if (i >= NAME_MAX_LEN || !strchr("abcdefghijklmnopqrstuvwxyz"
+						 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
+						 s[i])) {
 			return false;
 		}
 	}
