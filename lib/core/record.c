@@ -82,6 +82,29 @@ static const struct field move_fields[] = {
 	{ NULL, FIELD_TEXT, 0, 0 },
 };
 
+static const struct field volume_fields[] = {
+	TEXT(vmha_volume_record, name), TEXT(vmha_volume_record, id),
+	TEXT(vmha_volume_record, type), U64(vmha_volume_record, io_timeout_s),
+	{ NULL, FIELD_TEXT, 0, 0 },
+};
+
+static const struct field joined_fields[] = {
+	TEXT(vmha_joined_record, name),
+	TEXT(vmha_joined_record, id),
+	TEXT(vmha_joined_record, node),
+	U64(vmha_joined_record, host_id),
+	U64(vmha_joined_record, io_timeout_s),
+	U64(vmha_joined_record, mounted),
+	{ NULL, FIELD_TEXT, 0, 0 },
+};
+
+static const struct field health_fields[] = {
+	I64(vmha_health_record, last_ok_ms),
+	I64(vmha_health_record, pid),
+	U64(vmha_health_record, start_ticks),
+	{ NULL, FIELD_TEXT, 0, 0 },
+};
+
 static const struct {
 	const char *name;
 	const struct field *fields;
@@ -93,6 +116,9 @@ static const struct {
 	[VMHA_RECORD_STATE] = { "state", state_fields, sizeof(struct vmha_state_record) },
 	[VMHA_RECORD_WISH] = { "wish", wish_fields, sizeof(struct vmha_wish_record) },
 	[VMHA_RECORD_MOVE] = { "move", move_fields, sizeof(struct vmha_move_record) },
+	[VMHA_RECORD_VOLUME] = { "volume", volume_fields, sizeof(struct vmha_volume_record) },
+	[VMHA_RECORD_JOINED] = { "joined", joined_fields, sizeof(struct vmha_joined_record) },
+	[VMHA_RECORD_HEALTH] = { "health", health_fields, sizeof(struct vmha_health_record) },
 };
 
 uint64_t vmha_fnv64(const void *data, size_t len)

@@ -9,7 +9,7 @@
 #include "lib/base/err.h"
 
 /*
- * Records of a role that lie on the volume (and one in /run), as text: `key=value` lines, first
+ * Records of a role and of its volume, on the volume or in /run, as text: `key=value` lines, first
  * line `vmha-record=KIND/1`, last line `sum=FNV-1a-64 of all before`.  Unknown keys are ignored by
  * readers (a newer release may write them); a wrong sum, a missing key or a NUL is -EBADMSG.  Pure
  * codecs.
@@ -93,6 +93,31 @@ struct vmha_move_record {
 	char reason[512];    /* of KEPT or UNSURE */
 };
 
+/** Identity of a volume: <vol>/.vmha/volume, written last by `vmha volume create`. */
+struct vmha_volume_record {
+	char name[VMHA_NAME_SIZE];
+	char id[VMHA_ID_SIZE];
+	char type[8]; /* dir */
+	uint64_t io_timeout_s;
+};
+
+/** A volume in use on this node: /run/vmha/csv/<volume>.joined, written by ocf:vmha:csv. */
+struct vmha_joined_record {
+	char name[VMHA_NAME_SIZE];
+	char id[VMHA_ID_SIZE];
+	char node[VMHA_NODE_SIZE];
+	uint64_t host_id;
+	uint64_t io_timeout_s;
+	uint64_t mounted; /* 1: the bind mount is ours */
+};
+
+/** Health of a volume's storage as seen here: /run/vmha/csv/<volume>.health. */
+struct vmha_health_record {
+	int64_t last_ok_ms; /* CLOCK_MONOTONIC */
+	int64_t pid;	    /* of a check that hangs; 0: none */
+	uint64_t start_ticks;
+};
+
 enum vmha_record_kind {
 	VMHA_RECORD_ROLE,
 	VMHA_RECORD_OWNER,
@@ -100,6 +125,9 @@ enum vmha_record_kind {
 	VMHA_RECORD_STATE,
 	VMHA_RECORD_WISH,
 	VMHA_RECORD_MOVE,
+	VMHA_RECORD_VOLUME,
+	VMHA_RECORD_JOINED,
+	VMHA_RECORD_HEALTH,
 };
 
 /** @param record the struct of @kind. @return text for the caller to free; NULL when memory ran out

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VMHA_ROLE_VOLUME_H
+#define VMHA_ROLE_VOLUME_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "lib/base/err.h"
+#include "lib/core/record.h"
+#include "lib/port/lease_sanlock.h"
+
+/*
+ * A volume: where its files are, its records, its roles, and who uses it on this node.
+ *
+ *   /clusterstorage/<volume>/.vmha/volume       struct vmha_volume_record
+ *   /clusterstorage/<volume>/.vmha/lockspace    sanlock lockspace, named as the volume
+ *   /clusterstorage/<volume>/.vmha/leases       sanlock resource index and leases
+ *   /clusterstorage/<volume>/.vmha/health/NODE  written and read by each node's health check
+ *   /run/vmha/csv/<volume>.joined, .health      this node's records
+ */
+#define VMHA_VOLUME_META    ".vmha"
+#define VMHA_CSV_RUN_DIR    "/run/vmha/csv"
+#define VMHA_UNPROTECTED    "/run/vmha/unprotected" /* a VM of this node runs without protection */
+#define VMHA_HOST_ID_MAX    2000		    /* sanlock's; corosync allows larger node ids */
+#define VMHA_IO_TIMEOUT_MIN 1
+#define VMHA_IO_TIMEOUT_MAX 60
+
+enum vmha_volume_file {
+	VMHA_VOLUME_DIR,
+	VMHA_VOLUME_META_DIR,
+	VMHA_VOLUME_RECORD,
+	VMHA_VOLUME_LOCKSPACE,
+	VMHA_VOLUME_LEASES,
+	VMHA_VOLUME_HEALTH_DIR,
+	VMHA_VOLUME_JOINED,
+	VMHA_VOLUME_HEALTH,
+};
+
+/** Path of a volume's file. @param[out] path VMHA_PATH_SIZE bytes */
+void vmha_volume_path(const char *volume, enum vmha_volume_file file, char *path);
+
+/** The lockspace as sanlock wants it. */
+void vmha_volume_lockspace(const char *volume, uint64_t host_id, struct vmha_lockspace *ret_ls);
+
+/**
+ * Read a record of the volume's.
+ * @param file VMHA_VOLUME_RECORD, _JOINED or _HEALTH
+ * @return 0; -ENOENT there is none; -EBADMSG damaged; negative errno
+ */
+int vmha_volume_load(const char *volume, enum vmha_volume_file file, void *ret_record,
+		     struct vmha_err **err);
+int vmha_volume_store(const char *volume, enum vmha_volume_file file, const void *record,
+		      struct vmha_err **err);
+/** The volume's own record, below any directory. @return as vmha_volume_load() */
+int vmha_volume_load_at(const char *dir, struct vmha_volume_record *ret_record,
+			struct vmha_err **err);
+int vmha_volume_store_at(const char *dir, const struct vmha_volume_record *record,
+			 struct vmha_err **err);
+
+struct vmha_names {
+	char (*names)[VMHA_NAME_SIZE];
+	size_t count;
+};
+void vmha_names_free(struct vmha_names *names);
+#define vmha_autonames __attribute__((cleanup(vmha_names_free)))
+
+/** Names of the roles on the volume, sorted. */
+int vmha_volume_roles(const char *volume, struct vmha_names *ret_names, struct vmha_err **err);
+/** Names of all volumes that this node sees below /clusterstorage, sorted. */
+int vmha_volumes_list(struct vmha_names *ret_names, struct vmha_err **err);
+
+/** A QEMU process of this node that has something of the volume open or on its command line. */
+struct vmha_user {
+	pid_t pid;
+	uint64_t start_ticks;
+	char vm[256]; /* its guest's name, "pid N" when it has none */
+};
+
+/**
+ * Search /proc for QEMU processes that use the volume; never touches the volume itself.
+ * @return 0, caller frees *ret_users; negative errno: not to be taken for "none" (I4)
+ */
+int vmha_volume_users(const char *volume, struct vmha_user **ret_users, size_t *ret_count,
+		      struct vmha_err **err);
+
+#endif
