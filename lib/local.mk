@@ -18,13 +18,17 @@ lib_libcore_a_SOURCES = \
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS)
 lib_libport_a_SOURCES = \
 	lib/port/nodes.c lib/port/nodes.h \
+	lib/port/domxml.c lib/port/domxml.h \
 	lib/port/lease_inquire.c \
 	lib/port/lease_layout.h \
 	lib/port/lease_resource.c \
 	lib/port/lease_sanlock.c lib/port/lease_sanlock.h \
+	lib/port/pcmk.c lib/port/pcmk.h \
+	lib/port/pcmk_xml.c \
 	lib/port/virt.c lib/port/virt.h
 
 lib_librole_a_SOURCES = \
+	lib/role/domcheck.c lib/role/domcheck.h \
 	lib/role/role.c lib/role/role.h \
 	lib/role/users.c \
 	lib/role/volume.c lib/role/volume.h
