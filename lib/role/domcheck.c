@@ -48,17 +48,22 @@ void vmha_findings_warn(struct vmha_findings *f, const char *fmt, ...)
 
 int vmha_findings_result(const struct vmha_findings *f, const char *what, struct vmha_err **err)
 {
+	vmha_autostr struct vmha_str text = { 0 };
+	const char *p;
+
 	if (f->refusals.failed) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
 	if (f->refusals_count == 0) {
 		return 0;
 	}
-	if (f->refusals_count == 1) {
-		return vmha_err_set(err, -EINVAL, "%s: %s", what, f->refusals.text);
+	for (p = f->refusals.text; *p; p++) {
+		(void)(*p == '\n' ? vmha_str_add(&text, "; ") : vmha_str_add(&text, "%c", *p));
 	}
-	return vmha_err_set(err, -EINVAL, "%s: %zu reasons:\n%s", what, f->refusals_count,
-			    f->refusals.text);
+	if (text.failed) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	return vmha_err_set(err, -EINVAL, "%s: %s", what, text.text);
 }
 
 bool vmha_path_is_under(const char *path, const char *dir)
