@@ -4,6 +4,7 @@ noinst_LIBRARIES += lib/libbase.a lib/libcore.a lib/libport.a lib/librole.a
 
 lib_libbase_a_SOURCES = \
 	lib/base/cleanup.h \
+	lib/base/conf.c lib/base/conf.h \
 	lib/base/err.c lib/base/err.h \
 	lib/base/file.c lib/base/file.h \
 	lib/base/log.c lib/base/log.h \

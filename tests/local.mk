@@ -5,6 +5,7 @@ unit_tests = \
 	tests/unit/lease-times \
 	tests/unit/test-base-faults \
 	tests/unit/test-cleanup \
+	tests/unit/test-conf \
 	tests/unit/test-domxml \
 	tests/unit/test-err \
 	tests/unit/test-file \
@@ -32,6 +33,9 @@ tests_unit_test_base_faults_LDFLAGS = $(AM_LDFLAGS) $(inject_wrap)
 
 tests_unit_test_cleanup_SOURCES = tests/unit/test-cleanup.c
 tests_unit_test_cleanup_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_conf_SOURCES = tests/unit/test-conf.c
+tests_unit_test_conf_LDADD = tests/unit/libunit.a lib/libbase.a
 
 tests_unit_test_domxml_SOURCES = tests/unit/test-domxml.c
 tests_unit_test_domxml_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libbase.a \
