@@ -9,6 +9,11 @@ cli_vmha_SOURCES = \
 	cli/main.c \
 	cli/move.c \
 	cli/node.c \
+	cli/node_facts.c cli/node_facts.h \
+	cli/node_pki.c cli/node_pki.h \
+	cli/node_plan.c cli/node_plan.h \
+	cli/node_settings.c \
+	cli/node_setup.c cli/node_setup.h \
 	cli/options.c \
 	cli/output.c cli/output.h \
 	cli/status.c \
