@@ -1,1 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+ocf_PROGRAMS += csv/csv
+
+csv_csv_SOURCES = \
+	csv/ask.c \
+	csv/csv.h \
+	csv/health.c \
+	csv/lockspace.c \
+	csv/main.c \
+	csv/meta.c \
+	csv/monitor.c \
+	csv/place.c \
+	csv/start.c \
+	csv/stop.c
+csv_csv_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)

@@ -210,8 +210,8 @@ int vmha_volume_users(const char *volume, struct vmha_user **ret_users, size_t *
 	if (!proc) {
 		return vmha_err_errno(err, -errno, "cannot open /proc");
 	}
-	vmha_volume_path(volume, VMHA_VOLUME_DIR, prefix);
-	(void)strcat(prefix, "/");
+	(void)snprintf(prefix, sizeof(prefix), "%s/%s%s", VMHA_STORAGE_ROOT, volume ? volume : "",
+		       volume ? "/" : "");
 	while ((e = readdir(proc))) {
 		char dir[64];
 		pid_t pid;

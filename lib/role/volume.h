@@ -78,6 +78,7 @@ struct vmha_user {
 
 /**
  * Search /proc for QEMU processes that use the volume; never touches the volume itself.
+ * @param volume NULL: any volume
  * @return 0, caller frees *ret_users; negative errno: not to be taken for "none" (I4)
  */
 int vmha_volume_users(const char *volume, struct vmha_user **ret_users, size_t *ret_count,

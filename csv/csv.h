@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef VMHA_CSV_CSV_H
+#define VMHA_CSV_CSV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mono.h"
+#include "lib/role/volume.h"
+
+/* ocf:vmha:csv: joins and leaves a volume's lockspace, watches its health. */
+
+enum csv_rc { /* OCF resource agent API 1.1 */
+	      CSV_SUCCESS = 0,
+	      CSV_ERR_GENERIC = 1,
+	      CSV_ERR_ARGS = 2,
+	      CSV_ERR_UNIMPLEMENTED = 3,
+	      CSV_ERR_PERM = 4,
+	      CSV_ERR_INSTALLED = 5,
+	      CSV_ERR_CONFIGURED = 6,
+	      CSV_NOT_RUNNING = 7,
+	      CSV_DEGRADED = 190,
+};
+
+struct csv_params {
+	const char *volume;
+	const char *type;
+	const char *path;
+	const char *id;		   /* NULL: not checked */
+	unsigned int io_timeout_s; /* 0: as the volume's record has it */
+	bool probe;
+	struct vmha_mono deadline; /* a moment before Pacemaker's own time-out of this action */
+};
+
+/** Say why, in the agent's log and in Pacemaker's status (exit reason). @return rc */
+enum csv_rc csv_fail(enum csv_rc rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+enum csv_rc csv_start(const struct csv_params *p);
+enum csv_rc csv_stop(const struct csv_params *p);
+enum csv_rc csv_monitor(const struct csv_params *p);
+void csv_meta_data(void);
+
+/* What a question to something that may hang brings back. */
+struct csv_answer {
+	int code;
+	uint64_t value[4];
+	char text[1024]; /* of the error */
+};
+
+/**
+ * Run @fn in a child until @deadline: sanlock and storage may never answer, and an action that
+ * waits for them is killed by Pacemaker without having said anything.
+ * @param[out] ret_hung pid of a child that did not end even when killed, else 0; may be NULL
+ * @return answer->code; -ETIMEDOUT
+ */
+int csv_ask(int (*fn)(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err),
+	    const struct csv_params *p, struct vmha_mono deadline, struct csv_answer *answer,
+	    pid_t *ret_hung);
+
+/** "VMs web1, web2" (or "VM web1"). @param[out] text of @size bytes */
+const char *csv_users_text(const struct vmha_user *users, size_t count, char *text, size_t size);
+
+/** Mount or find the volume at its place. @param[out] ret_mounted whether the mount is ours */
+int csv_mount(const struct csv_params *p, bool *ret_mounted, struct vmha_err **err);
+int csv_umount(const char *volume, struct vmha_err **err);
+
+/** The volume's record, checked against the parameters: this very volume. */
+int csv_record_check(const struct csv_params *p, struct vmha_volume_record *ret_record,
+		     struct vmha_err **err);
+
+/**
+ * Direct write and read of this node's health file, bounded in time.
+ * @param[out] ret_silent_s seconds since the last good check
+ * @return 0; -ETIMEDOUT storage hangs; negative errno
+ */
+int csv_health_check(const struct csv_params *p, struct vmha_mono deadline, int64_t *ret_silent_s,
+		     struct vmha_err **err);
+
+/** Run by csv_ask(): value[0] is 1 joined, 0 not; [1] host id; [2] age of the last renewal that was
+ * seen, s; [3] io_timeout, s. */
+int csv_ask_lockspace(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err);
+/** Run by csv_ask(): joins with this node's id, or finds it joined; value[0] is the host id. */
+int csv_ask_join(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err);
+/** Run by csv_ask(). */
+int csv_ask_leave(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err);
+
+/**
+ * Make sure that nothing on this node uses the volume before it is joined: whoever does holds no
+ * lease.  Kills, and verifies.
+ * @return 0 none left; negative errno
+ */
+int csv_orphans_end(const struct csv_params *p, struct vmha_err **err);
+
+#endif

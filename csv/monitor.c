@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A failed monitor fences this node (op monitor on-fail=fence).  So it fails only while VMs run
+ * here whose protection is lost or about to be; without any, the volume is repaired if that is
+ * possible and called degraded if not.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "csv/csv.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/port/lease_sanlock.h"
+
+#define ASK_S 5
+
+struct view {
+	const struct csv_params *p;
+	struct vmha_joined_record joined;
+	struct vmha_user *users;
+	size_t count;
+	bool users_unknown; /* /proc could not be searched: taken for "some" */
+};
+
+static void view_free(struct view *v)
+{
+	free(v->users);
+}
+
+static enum csv_rc __attribute__((format(printf, 2, 3)))
+judge(const struct view *v, const char *fmt, ...)
+{
+	char what[1024];
+	char vms[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	if (v->users_unknown) {
+		return csv_fail(CSV_ERR_GENERIC, "%s, and it cannot be told which VMs run here",
+				what);
+	}
+	if (v->count) {
+		return csv_fail(CSV_ERR_GENERIC, "%s, while %s run here: node %s must be fenced",
+				what, csv_users_text(v->users, v->count, vms, sizeof(vms)),
+				v->joined.node);
+	}
+	return csv_fail(CSV_DEGRADED, "%s; no VM runs on node %s, so nothing is lost", what,
+			v->joined.node);
+}
+
+static struct vmha_mono soon(const struct csv_params *p, int64_t s)
+{
+	struct vmha_mono t = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(s));
+
+	return t.ns < p->deadline.ns ? t : p->deadline;
+}
+
+/* Left by the VM's agent when sanlock does not know its process any more. */
+static enum csv_rc check_marker(struct view *v)
+{
+	vmha_autofree char *text = NULL;
+	vmha_autofree struct vmha_user *any = NULL;
+	size_t count = 0;
+
+	if (vmha_file_read(VMHA_UNPROTECTED, VMHA_RECORD_MAX_BYTES, &text, NULL, NULL) < 0) {
+		return CSV_SUCCESS;
+	}
+	if (vmha_volume_users(NULL, &any, &count, NULL) == 0 && count == 0) {
+		(void)vmha_file_remove(VMHA_UNPROTECTED, NULL); /* whom it meant is gone */
+		return CSV_SUCCESS;
+	}
+	text[strcspn(text, "\n")] = '\0';
+	return judge(v, "a VM runs without the protection of its lease (%s)", text);
+}
+
+static enum csv_rc rejoin(struct view *v)
+{
+	struct csv_answer answer;
+	int r = csv_ask(csv_ask_join, v->p, v->p->deadline, &answer, NULL);
+
+	if (r == -ETIMEDOUT) {
+		return judge(v, "volume %s is being joined again, which takes its time",
+			     v->p->volume);
+	}
+	if (r < 0) {
+		return judge(v, "volume %s was lost and cannot be joined again: %s", v->p->volume,
+			     answer.text);
+	}
+	vmha_log(VMHA_LOG_WARNING,
+		 "volume=%s node=%s joined again after its lockspace was lost (sanlock restarted?)",
+		 v->p->volume, v->joined.node);
+	return CSV_SUCCESS;
+}
+
+/* The lockspace is not joined though it was: sanlock died, or gave it up when renewals failed. */
+static enum csv_rc lost(struct view *v)
+{
+	if (v->count || v->users_unknown) {
+		return judge(v, "the lockspace of volume %s is lost", v->p->volume);
+	}
+	return rejoin(v);
+}
+
+static enum csv_rc check_renewals(struct view *v, const struct csv_answer *now)
+{
+	unsigned int io = (unsigned int)(now->value[3] ? now->value[3] : v->joined.io_timeout_s);
+	/* sanlock shows a renewal only with the one after it: what is seen is one interval old */
+	uint64_t lag = vmha_sanlock_renewal_s(io);
+
+	if (now->value[2] > vmha_sanlock_renewal_fail_s(io) + lag) {
+		return judge(v, "sanlock could not renew in volume %s for %llu s (limit %u s)",
+			     v->p->volume, (unsigned long long)now->value[2],
+			     vmha_sanlock_renewal_fail_s(io));
+	}
+	if (now->value[2] > vmha_sanlock_renewal_warn_s(io) + lag) {
+		return csv_fail(CSV_DEGRADED,
+				"sanlock renews late in volume %s on node %s: %llu s ago, VMs are "
+				"killed at %u s",
+				v->p->volume, v->joined.node, (unsigned long long)now->value[2],
+				vmha_sanlock_renewal_fail_s(io));
+	}
+	return CSV_SUCCESS;
+}
+
+static enum csv_rc check_lockspace(struct view *v)
+{
+	struct csv_answer now;
+	int r = csv_ask(csv_ask_lockspace, v->p, soon(v->p, ASK_S), &now, NULL);
+
+	if (r == -ECONNREFUSED) {
+		return judge(v, "sanlock does not run on this node: start it (systemctl start "
+				"sanlock), the volume is then joined again by itself");
+	}
+	if (r == -ETIMEDOUT) {
+		return judge(v, "sanlock does not answer within %d s", ASK_S);
+	}
+	if (r < 0) {
+		return judge(v, "%s", now.text);
+	}
+	if (!now.value[0]) {
+		return lost(v);
+	}
+	if (now.value[1] != v->joined.host_id) {
+		return judge(v, "volume %s is joined with host id %llu instead of %llu",
+			     v->p->volume, (unsigned long long)now.value[1],
+			     (unsigned long long)v->joined.host_id);
+	}
+	return check_renewals(v, &now);
+}
+
+static enum csv_rc check_storage(struct view *v)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	unsigned int limit_s = vmha_sanlock_renewal_fail_s((unsigned int)v->joined.io_timeout_s);
+	int64_t silent_s = 0;
+	int r = csv_health_check(v->p, soon(v->p, limit_s), &silent_s, &err);
+
+	if (r == 0) {
+		return CSV_SUCCESS;
+	}
+	if (silent_s >= limit_s) {
+		return judge(v, "%s for %lld s (limit %u s)", vmha_err_text(err),
+			     (long long)silent_s, limit_s);
+	}
+	return csv_fail(CSV_DEGRADED, "%s for %lld s on node %s; it counts as lost at %u s",
+			vmha_err_text(err), (long long)silent_s, v->joined.node, limit_s);
+}
+
+/* Active here?  Asked when Pacemaker does not know; judges nothing. */
+static enum csv_rc probe(const struct csv_params *p)
+{
+	struct csv_answer now;
+	int r = csv_ask(csv_ask_lockspace, p, soon(p, ASK_S), &now, NULL);
+
+	if (r == -EBUSY) {
+		return CSV_SUCCESS; /* joining or leaving: something is here that a stop must end */
+	}
+	/* not joined, or no daemon that could have joined: start, if wanted, sees to the rest */
+	return r == 0 && now.value[0] ? CSV_SUCCESS : CSV_NOT_RUNNING;
+}
+
+enum csv_rc csv_monitor(const struct csv_params *p)
+{
+	__attribute__((cleanup(view_free))) struct view v = { .p = p };
+	enum csv_rc rc;
+
+	if (p->probe) {
+		return probe(p);
+	}
+	if (vmha_volume_load(p->volume, VMHA_VOLUME_JOINED, &v.joined, NULL) < 0) {
+		/* never started here, or stopped */
+		return probe(p) == CSV_SUCCESS
+			       ? csv_fail(CSV_ERR_GENERIC,
+					  "volume %s is joined on this node, but not by this agent",
+					  p->volume)
+			       : CSV_NOT_RUNNING;
+	}
+	v.users_unknown = vmha_volume_users(p->volume, &v.users, &v.count, NULL) < 0;
+	rc = check_marker(&v);
+	if (rc == CSV_SUCCESS) {
+		rc = check_lockspace(&v);
+	}
+	return rc == CSV_SUCCESS ? check_storage(&v) : rc;
+}

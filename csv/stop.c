@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "csv/csv.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+
+static void records_forget(const char *volume)
+{
+	char path[VMHA_PATH_SIZE];
+
+	vmha_volume_path(volume, VMHA_VOLUME_HEALTH, path);
+	(void)vmha_file_remove(path, NULL);
+	vmha_volume_path(volume, VMHA_VOLUME_JOINED, path);
+	(void)vmha_file_remove(path, NULL);
+}
+
+/*
+ * Leaving under a VM would hand its disks to others at once: so a failure, which Pacemaker answers
+ * by fencing.  In a cluster without mistakes the order constraints stop the VMs first.
+ */
+static enum csv_rc refuse_users(const struct csv_params *p)
+{
+	vmha_autofree struct vmha_user *users = NULL;
+	vmha_autoerr struct vmha_err *err = NULL;
+	size_t count = 0;
+	char text[512];
+
+	if (vmha_volume_users(p->volume, &users, &count, &err) < 0) {
+		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(err));
+	}
+	if (count) {
+		return csv_fail(CSV_ERR_GENERIC,
+				"volume %s is in use on this node by %s: stop or move them first",
+				p->volume, csv_users_text(users, count, text, sizeof(text)));
+	}
+	return CSV_SUCCESS;
+}
+
+enum csv_rc csv_stop(const struct csv_params *p)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	struct vmha_joined_record joined = { 0 };
+	struct csv_answer answer;
+	enum csv_rc rc = refuse_users(p);
+	int r;
+
+	if (rc != CSV_SUCCESS) {
+		return rc;
+	}
+	r = csv_ask(csv_ask_leave, p, p->deadline, &answer, NULL);
+	if (r == -ECONNREFUSED || r == -ETIMEDOUT) {
+		/* no VM is here: others may have the leases as soon as they see them expire */
+		vmha_log(VMHA_LOG_WARNING,
+			 "volume=%s sanlock does not answer; nothing here uses the volume",
+			 p->volume);
+	} else if (r < 0) {
+		return csv_fail(CSV_ERR_GENERIC, "%s", answer.text);
+	}
+	if (vmha_volume_load(p->volume, VMHA_VOLUME_JOINED, &joined, NULL) == 0 && joined.mounted &&
+	    csv_umount(p->volume, &err) < 0) {
+		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(err));
+	}
+	records_forget(p->volume);
+	return CSV_SUCCESS;
+}
