@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One node's view of the shared storage: a FUSE passthrough of a directory, with flock() that holds
+ * between nodes, and with faults on demand.
+ *
+ *   lab-faultfs SOURCE CONTROL MOUNTPOINT
+ *
+ * CONTROL is a file whose text says what happens to every operation from now on: "ok", "eio"
+ * (fails), "hang" (waits until the text changes, then goes on), "delay:MS".  Data is never cached.
+ */
+#define FUSE_USE_VERSION 35
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#define IO_ALIGN     4096UL
+#define HANG_POLL_MS 20
+
+struct faultfs {
+	const char *source;
+	int control_fd;
+};
+
+static const struct faultfs *self(void)
+{
+	return fuse_get_context()->private_data;
+}
+
+static void wait_ms(long ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	while (nanosleep(&t, &t) != 0 && errno == EINTR) {
+	}
+}
+
+/* Applies the fault that is set now: 0 or -EIO, after the wait it asks for. */
+static int fault(void)
+{
+	char text[24] = "";
+
+	for (;;) {
+		ssize_t n = pread(self()->control_fd, text, sizeof(text) - 1, 0);
+
+		text[n > 0 ? n : 0] = '\0';
+		if (strncmp(text, "hang", 4) != 0) {
+			break;
+		}
+		wait_ms(HANG_POLL_MS);
+	}
+	if (strncmp(text, "eio", 3) == 0) {
+		return -EIO;
+	}
+	if (strncmp(text, "delay:", 6) == 0) {
+		wait_ms(strtol(text + 6, NULL, 10));
+	}
+	return 0;
+}
+
+/* Fault, then the real path in @full (PATH_MAX bytes). */
+static int begin(const char *path, char *full)
+{
+	int rc = fault();
+
+	if (rc == 0 && snprintf(full, PATH_MAX, "%s%s", self()->source, path) >= PATH_MAX) {
+		rc = -ENAMETOOLONG;
+	}
+	return rc;
+}
+
+static int result(int rc)
+{
+	return rc == 0 ? 0 : -errno;
+}
+
+/* What root made on behalf of a caller belongs to the caller. */
+static int give_to_caller(const char *full)
+{
+	const struct fuse_context *ctx = fuse_get_context();
+
+	return result(lchown(full, ctx->uid, ctx->gid));
+}
+
+static int fs_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	if (rc != 0) {
+		return rc;
+	}
+	return result(fi != NULL ? fstat((int)fi->fh, st) : lstat(full, st));
+}
+
+static int fs_readlink(const char *path, char *buf, size_t size)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+	ssize_t n;
+
+	if (rc != 0) {
+		return rc;
+	}
+	n = readlink(full, buf, size - 1);
+	if (n < 0) {
+		return -errno;
+	}
+	buf[n] = '\0';
+	return 0;
+}
+
+static int fs_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t offset,
+		      struct fuse_file_info *fi, enum fuse_readdir_flags flags)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+	struct dirent *entry;
+	DIR *dir;
+
+	(void)offset;
+	(void)fi;
+	(void)flags;
+	if (rc != 0) {
+		return rc;
+	}
+	dir = opendir(full);
+	if (dir == NULL) {
+		return -errno;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (fill(buf, entry->d_name, NULL, 0, 0) != 0) {
+			break;
+		}
+	}
+	closedir(dir);
+	return 0;
+}
+
+static int open_real(const char *full, struct fuse_file_info *fi, int flags, mode_t mode)
+{
+	int fd = open(full, (flags & ~O_NOFOLLOW) | O_CLOEXEC, mode);
+
+	if (fd < 0) {
+		return -errno;
+	}
+	fi->fh = (uint64_t)fd;
+	fi->direct_io = 1;
+	return 0;
+}
+
+static int fs_open(const char *path, struct fuse_file_info *fi)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	return rc != 0 ? rc : open_real(full, fi, fi->flags & ~(O_APPEND | O_EXCL), 0);
+}
+
+static int fs_create(const char *path, mode_t mode, struct fuse_file_info *fi)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	if (rc == 0) {
+		rc = open_real(full, fi, (fi->flags & ~O_APPEND) | O_CREAT, mode);
+	}
+	if (rc == 0) {
+		rc = give_to_caller(full);
+	}
+	return rc;
+}
+
+static int fs_read(const char *path, char *buf, size_t size, off_t offset,
+		   struct fuse_file_info *fi)
+{
+	int rc = fault();
+	void *aligned;
+	ssize_t n;
+
+	(void)path;
+	if (rc != 0) {
+		return rc;
+	}
+	aligned = aligned_alloc(IO_ALIGN, (size + IO_ALIGN - 1) & ~(IO_ALIGN - 1));
+	if (aligned == NULL) {
+		return -ENOMEM;
+	}
+	n = pread((int)fi->fh, aligned, size, offset);
+	rc = n < 0 ? -errno : (int)n;
+	if (n > 0) {
+		memcpy(buf, aligned, (size_t)n);
+	}
+	free(aligned);
+	return rc;
+}
+
+static int fs_write(const char *path, const char *buf, size_t size, off_t offset,
+		    struct fuse_file_info *fi)
+{
+	int rc = fault();
+	void *aligned;
+	ssize_t n;
+
+	(void)path;
+	if (rc != 0) {
+		return rc;
+	}
+	aligned = aligned_alloc(IO_ALIGN, (size + IO_ALIGN - 1) & ~(IO_ALIGN - 1));
+	if (aligned == NULL) {
+		return -ENOMEM;
+	}
+	memcpy(aligned, buf, size);
+	n = pwrite((int)fi->fh, aligned, size, offset);
+	rc = n < 0 ? -errno : (int)n;
+	free(aligned);
+	return rc;
+}
+
+static int fs_release(const char *path, struct fuse_file_info *fi)
+{
+	(void)path;
+	close((int)fi->fh);
+	return 0;
+}
+
+static int fs_fsync(const char *path, int datasync, struct fuse_file_info *fi)
+{
+	int rc = fault();
+
+	(void)path;
+	if (rc != 0) {
+		return rc;
+	}
+	return result(datasync ? fdatasync((int)fi->fh) : fsync((int)fi->fh));
+}
+
+/*
+ * flock() is taken on the real file by this open: it holds against the other nodes' daemons.  There
+ * is no fs_lock: libfuse keeps POSIX and OFD locks of closed files, so these hold within a node
+ * only.
+ */
+static int fs_flock(const char *path, struct fuse_file_info *fi, int op)
+{
+	(void)path;
+	return result(flock((int)fi->fh, op));
+}
+
+static int fs_truncate(const char *path, off_t size, struct fuse_file_info *fi)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	if (rc != 0) {
+		return rc;
+	}
+	return result(fi != NULL ? ftruncate((int)fi->fh, size) : truncate(full, size));
+}
+
+static int fs_fallocate(const char *path, int mode, off_t offset, off_t length,
+			struct fuse_file_info *fi)
+{
+	int rc = fault();
+
+	(void)path;
+	return rc != 0 ? rc : result(fallocate((int)fi->fh, mode, offset, length));
+}
+
+static int fs_unlink(const char *path)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	return rc != 0 ? rc : result(unlink(full));
+}
+
+static int fs_mkdir(const char *path, mode_t mode)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	if (rc == 0) {
+		rc = result(mkdir(full, mode));
+	}
+	return rc != 0 ? rc : give_to_caller(full);
+}
+
+static int fs_rmdir(const char *path)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	return rc != 0 ? rc : result(rmdir(full));
+}
+
+static int fs_symlink(const char *target, const char *path)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	if (rc == 0) {
+		rc = result(symlink(target, full));
+	}
+	return rc != 0 ? rc : give_to_caller(full);
+}
+
+static int fs_rename(const char *from, const char *to, unsigned int flags)
+{
+	char full_from[PATH_MAX];
+	char full_to[PATH_MAX];
+	int rc = begin(from, full_from);
+
+	if (rc == 0) {
+		rc = begin(to, full_to);
+	}
+	return rc != 0 ? rc : result(renameat2(AT_FDCWD, full_from, AT_FDCWD, full_to, flags));
+}
+
+static int fs_link(const char *from, const char *to)
+{
+	char full_from[PATH_MAX];
+	char full_to[PATH_MAX];
+	int rc = begin(from, full_from);
+
+	if (rc == 0) {
+		rc = begin(to, full_to);
+	}
+	return rc != 0 ? rc : result(link(full_from, full_to));
+}
+
+static int fs_chmod(const char *path, mode_t mode, struct fuse_file_info *fi)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	(void)fi;
+	return rc != 0 ? rc : result(chmod(full, mode));
+}
+
+static int fs_chown(const char *path, uid_t uid, gid_t gid, struct fuse_file_info *fi)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	(void)fi;
+	return rc != 0 ? rc : result(lchown(full, uid, gid));
+}
+
+static int fs_utimens(const char *path, const struct timespec times[2], struct fuse_file_info *fi)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	(void)fi;
+	return rc != 0 ? rc : result(utimensat(AT_FDCWD, full, times, AT_SYMLINK_NOFOLLOW));
+}
+
+static int fs_statfs(const char *path, struct statvfs *st)
+{
+	char full[PATH_MAX];
+	int rc = begin(path, full);
+
+	return rc != 0 ? rc : result(statvfs(full, st));
+}
+
+static void *fs_init(struct fuse_conn_info *conn, struct fuse_config *cfg)
+{
+	(void)conn;
+	cfg->direct_io = 1;
+	cfg->kernel_cache = 0;
+	cfg->attr_timeout = 0;
+	cfg->entry_timeout = 0;
+	cfg->negative_timeout = 0;
+	cfg->use_ino = 1;
+	cfg->hard_remove = 1;
+	return fuse_get_context()->private_data;
+}
+
+static const struct fuse_operations operations = {
+	.init = fs_init,
+	.getattr = fs_getattr,
+	.readlink = fs_readlink,
+	.readdir = fs_readdir,
+	.open = fs_open,
+	.create = fs_create,
+	.read = fs_read,
+	.write = fs_write,
+	.release = fs_release,
+	.fsync = fs_fsync,
+	.flock = fs_flock,
+	.truncate = fs_truncate,
+	.fallocate = fs_fallocate,
+	.unlink = fs_unlink,
+	.mkdir = fs_mkdir,
+	.rmdir = fs_rmdir,
+	.symlink = fs_symlink,
+	.rename = fs_rename,
+	.link = fs_link,
+	.chmod = fs_chmod,
+	.chown = fs_chown,
+	.utimens = fs_utimens,
+	.statfs = fs_statfs,
+};
+
+int main(int argc, char **argv)
+{
+	struct faultfs fs = { 0 };
+	char opts[] = "allow_other,default_permissions,fsname=vmha-lab,max_threads=64";
+	char foreground[] = "-f";
+	char option[] = "-o";
+	char *fuse_argv[] = { argv[0], NULL, foreground, option, opts, NULL };
+
+	if (argc != 4) {
+		fputs("usage: lab-faultfs SOURCE CONTROL MOUNTPOINT\n", stderr);
+		return 2;
+	}
+	fs.source = argv[1];
+	fs.control_fd = open(argv[2], O_RDONLY | O_CLOEXEC);
+	if (fs.control_fd < 0) {
+		perror(argv[2]);
+		return 1;
+	}
+	fuse_argv[1] = argv[3];
+	umask(0);
+	return fuse_main(5, fuse_argv, &operations, &fs);
+}
