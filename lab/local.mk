@@ -1,1 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+labdir = $(pkglibexecdir)/lab
+lablibdir = $(labdir)/lib
+labnodedir = $(labdir)/node
+labguestdir = $(labdir)/guest
+
+dist_pkglibexec_SCRIPTS += lab/vmha-lab
+
+dist_lablib_DATA = lab/lib/common.sh lab/lib/conf.sh lab/lib/guest.sh lab/lib/help.sh \
+	lab/lib/layer.sh lab/lib/net.sh lab/lib/node.sh lab/lib/pinggap.sh lab/lib/power.sh \
+	lab/lib/service.sh lab/lib/storage.sh lab/lib/updown.sh
+dist_labnode_SCRIPTS = lab/node/boot.sh lab/node/boot2.sh lab/node/fence_vmha_lab
+dist_labnode_DATA = lab/node/host-setup.sh lab/node/lab-only.sh
+dist_labguest_SCRIPTS = lab/guest/init
+
+lab_PROGRAMS = lab/lab-node lab/lab-faultfs lab/lab-checkdisk
+lab_lab_node_SOURCES = lab/tools/lab-node.c
+lab_lab_faultfs_SOURCES = lab/tools/lab-faultfs.c
+lab_lab_faultfs_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
+lab_lab_faultfs_LDADD = $(FUSE_LIBS)
+lab_lab_checkdisk_SOURCES = lab/tools/lab-checkdisk.c lab/guest/seqrec.h
+
+# Programs of the test guest, and QEMU's stand-in that every start of a guest runs: static, and
+# never with sanitizers (no libraries in the guest).
+LAB_STATIC = lab/lab-qemu lab/lab-guest-seqwriter lab/lab-guest-powerbutton lab/lab-guest-dirty
+LAB_STATIC_CC = $(AM_V_CC)$(MKDIR_P) lab && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -static $(WARN_CFLAGS) -o $@
+nodist_lab_SCRIPTS = $(LAB_STATIC)
+CLEANFILES += $(LAB_STATIC)
+EXTRA_DIST += lab/README.md lab/tools/lab-qemu.c lab/guest/seqwriter.c lab/guest/powerbutton.c \
+	lab/guest/dirty.c
+
+lab/lab-qemu: lab/tools/lab-qemu.c
+	$(LAB_STATIC_CC) $(srcdir)/lab/tools/lab-qemu.c
+lab/lab-guest-seqwriter: lab/guest/seqwriter.c lab/guest/seqrec.h
+	$(LAB_STATIC_CC) $(srcdir)/lab/guest/seqwriter.c
+lab/lab-guest-powerbutton: lab/guest/powerbutton.c
+	$(LAB_STATIC_CC) $(srcdir)/lab/guest/powerbutton.c
+lab/lab-guest-dirty: lab/guest/dirty.c
+	$(LAB_STATIC_CC) $(srcdir)/lab/guest/dirty.c

@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The services of a node, started as an init would, in this order.  A service that dies stays dead.
+# shellcheck disable=SC2016  # programs for a shell in the node
+
+# name | pid file in the node | command that is its readiness | command that starts it
+SERVICES=(
+	"sanlock|/run/sanlock/sanlock.pid|sanlock client status|env SANLOCK_PRIVILEGED=0 sanlock daemon -w 0 -h 0 -l 0 -U sanlock -G sanlock"
+	"libvirtd|/run/libvirtd.pid|test -S /run/libvirt/libvirt-sock|libvirtd --listen"
+	"corosync|/run/corosync.pid|corosync-cfgtool -s|corosync -f"
+	"pacemaker|/run/vmha-lab/pacemaker.pid|cibadmin -Q|pacemakerd -f"
+)
+
+# service_find NAME: sets SVC_PIDFILE, SVC_READY, SVC_START.
+service_find() {
+	local row name
+	for row in "${SERVICES[@]}"; do
+		IFS='|' read -r name SVC_PIDFILE SVC_READY SVC_START <<<"$row"
+		[[ $name != "${1:-}" ]] || return 0
+	done
+	usage_error "no service '${1:-}': $(service_names)"
+}
+
+service_names() {
+	printf '%s ' "${SERVICES[@]%%|*}"
+}
+
+# Run in the node.  $1 name, $2 pid file, rest: command.
+SERVICE_SCRIPT_START='
+name=$1 pidfile=$2
+shift 2
+if [ -s "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; then exit 0; fi
+setsid -f sh -c "echo \$\$ >/run/vmha-lab/$name.pid; exec \"\$@\"" sh "$@" \
+	</dev/null >>"/var/log/vmha-lab-$name.log" 2>&1'
+
+SERVICE_SCRIPT_STATUS='[ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null'
+
+SERVICE_SCRIPT_STOP='
+pid=$(cat "$1" 2>/dev/null) && kill "$pid" 2>/dev/null || exit 0
+tries=0
+while kill -0 "$pid" 2>/dev/null; do
+	tries=$((tries + 1))
+	[ "$tries" -lt "$2" ] || kill -9 "$pid"
+	sleep 0.1
+done'
+
+# service_start ID NAME [no-wait]
+service_start() {
+	service_find "$2"
+	# shellcheck disable=SC2086  # the table's command is a list of words
+	node_enter "$1" sh -c "$SERVICE_SCRIPT_START" sh "$2" "$SVC_PIDFILE" $SVC_START || return 1
+	[[ ${3:-} == no-wait ]] || service_wait "$1" "$2"
+}
+
+service_wait() {
+	service_find "$2"
+	# shellcheck disable=SC2086
+	wait_for 30 node_enter "$1" $SVC_READY || {
+		echo "vmha-lab: $2 on node$1 is not ready after 30 s, see its /var/log/vmha-lab-$2.log" >&2
+		return 1
+	}
+}
+
+service_status() {
+	service_find "$2"
+	node_enter "$1" sh -c "$SERVICE_SCRIPT_STATUS" sh "$SVC_PIDFILE" 2>/dev/null
+}
+
+# service_stop ID NAME: SIGTERM, SIGKILL after 60 s.
+service_stop() {
+	service_find "$2"
+	node_enter "$1" sh -c "$SERVICE_SCRIPT_STOP" sh "$SVC_PIDFILE" 600
+}
+
+# What the node's init would do: sanlock before the cluster, libvirtd beside it.
+service_boot() {
+	service_start "$1" sanlock no-wait
+	service_start "$1" libvirtd no-wait
+	service_start "$1" corosync no-wait
+	service_wait "$1" sanlock
+	service_wait "$1" corosync
+	service_start "$1" pacemaker no-wait
+}
+
+verb_service() {
+	(($# == 3)) || usage_error "service needs NODE, start|stop|restart|status, and a name: $(service_names)"
+	lab_require
+	node_id "$1"
+	node_is_on "$ID" || die "node$ID is off"
+	service_find "$3"
+	case $2 in
+	start) service_start "$ID" "$3" ;;
+	stop) service_stop "$ID" "$3" ;;
+	restart)
+		service_stop "$ID" "$3"
+		service_start "$ID" "$3"
+		;;
+	status)
+		if service_status "$ID" "$3"; then
+			say "running"
+		else
+			say "stopped"
+			return 3
+		fi
+		;;
+	*) usage_error "service '$2': start, stop, restart or status" ;;
+	esac
+}
