@@ -10,7 +10,6 @@ dist_lablib_DATA = lab/lib/common.sh lab/lib/conf.sh lab/lib/guest.sh lab/lib/he
 	lab/lib/layer.sh lab/lib/net.sh lab/lib/node.sh lab/lib/pinggap.sh lab/lib/power.sh \
 	lab/lib/service.sh lab/lib/storage.sh lab/lib/updown.sh
 dist_labnode_SCRIPTS = lab/node/boot.sh lab/node/boot2.sh lab/node/fence_vmha_lab
-dist_labnode_DATA = lab/node/host-setup.sh lab/node/lab-only.sh
 dist_labguest_SCRIPTS = lab/guest/init
 
 lab_PROGRAMS = lab/lab-node lab/lab-faultfs lab/lab-checkdisk

@@ -136,16 +136,35 @@ conf_write() {
 	echo "node$1" >"$etc/hostname"
 }
 
-# conf_host ID: the host's configuration, by the node's own programs; the node is on.
-conf_host() {
-	node_enter "$1" sh -c 'umask 077; cat >/run/vmha-lab/ca.pem' <"$LAB_STATE/conf/ca.pem" || return 1
-	node_enter "$1" sh -c 'umask 077; cat >/run/vmha-lab/ca.key' <"$LAB_STATE/conf/ca.key" || return 1
-	conf_host_setup "$1" || return 1
-	node_enter "$1" sh -s <"$LAB_DATA/node/lab-only.sh" || return 1
-	node_enter "$1" rm -f /run/vmha-lab/ca.key /run/vmha-lab/ca.pem
-}
+# What differs only because it is a lab node: QEMU runs as root, without cgroups, security driver or
+# mount namespace of its own, as a lab node has neither the rights nor the kernel interfaces for these.
+LAB_ONLY_SETTINGS=(
+	'qemu.conf:security_driver="none"'
+	'qemu.conf:user="root"'
+	'qemu.conf:group="root"'
+	'qemu.conf:dynamic_ownership=0'
+	'qemu.conf:remember_owner=0'
+	'qemu.conf:namespaces=[]'
+	'qemu.conf:cgroup_controllers=[]'
+	'qemu.conf:stdio_handler="file"'
+	'libvirtd.conf:log_outputs="2:file:/var/log/libvirt/libvirtd.log"'
+)
 
-# The one place where a node is configured as a host of VMs.
-conf_host_setup() {
-	node_enter "$1" bash -s -- "$1" "$LAB_SUBNET" <"$LAB_DATA/node/host-setup.sh"
+# conf_host ID: the host's configuration, by the product's own command in the node; the node is on.
+conf_host() {
+	local id=$1 setting args=()
+	for setting in "${LAB_ONLY_SETTINGS[@]}"; do
+		args+=(--set "$setting")
+	done
+	node_enter "$id" sh -c 'umask 077; cat >/run/vmha-lab/ca.pem' <"$LAB_STATE/conf/ca.pem" || return 1
+	node_enter "$id" sh -c 'umask 077; cat >/run/vmha-lab/ca.key' <"$LAB_STATE/conf/ca.key" || return 1
+	node_enter "$id" vmha node setup --yes --migration-address "$LAB_SUBNET.2.$id" \
+		--ca-cert /run/vmha-lab/ca.pem --ca-key /run/vmha-lab/ca.key \
+		--sanlock-host-name "node$id" --host-uuid auto "${args[@]}" \
+		>"$LAB_STATE/node$id/setup.log" 2>&1 || {
+		cat "$LAB_STATE/node$id/setup.log" >&2
+		return 1
+	}
+	# libvirt's default network needs NAT, and the key of the CA has no business on a node
+	node_enter "$id" sh -c 'rm -f /run/vmha-lab/ca.* /etc/libvirt/qemu/networks/autostart/*'
 }

@@ -87,6 +87,8 @@ up_node() {
 	node_make_dirs "$id" || die "cannot make the directories of node$id"
 	conf_write "$id" || die "cannot write the configuration of node$id"
 	node_locked "$id" node_boot || die "node$id did not boot"
+	node_enter "$id" sh -c 'command -v vmha' >/dev/null ||
+		die "the nodes have no vmha command: install the product, or give --stage DIR"
 	conf_host "$id" || die "node$id could not be configured"
 	service_boot "$id" || die "services of node$id did not start"
 }
