@@ -61,3 +61,5 @@ tests_unit_test_str_LDADD = tests/unit/libunit.a lib/libbase.a
 
 tests_unit_lease_times_SOURCES = tests/unit/lease-times.c
 tests_unit_lease_times_LDADD = lib/libport.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)
+
+include $(srcdir)/tests/fault/local.mk

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=600 lab=own
+# Live migrations that cannot succeed: target's libvirtd dead, migration network cut before and
+# during the copy, libvirtd of source or target killed in it, the agent killed in it.  The VM runs
+# exactly once, undisturbed; the cluster is back to normal once the cause is gone.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+GAP_MS=1000
+
+# What each case does before the move, in the middle of the copy, and to take the cause away.
+CASES="
+target-libvirtd-dead
+network-cut-before
+network-cut-in-copy
+source-libvirtd-killed
+target-libvirtd-killed
+agent-killed
+"
+
+case_before() {
+	case $1 in
+	target-libvirtd-dead) daemon_signal node2 libvirtd KILL ;;
+	network-cut-before) lab cut node2 mig ;;
+	*) lab slow node1:mig 30mbit ;;
+	esac
+}
+
+case_in_copy() {
+	case $1 in
+	network-cut-in-copy) lab cut node2 mig ;;
+	source-libvirtd-killed) daemon_signal node1 libvirtd KILL ;;
+	target-libvirtd-killed) daemon_signal node2 libvirtd KILL ;;
+	agent-killed)
+		local pids
+		pids=$(node_pids node1 'libexec/vmha/vm-action|ocf/resource.d/vmha/vm migrate_to')
+		[[ -n $pids ]] || fail "no agent runs on node1"
+		# shellcheck disable=SC2086
+		kill -9 $pids
+		;;
+	esac
+}
+
+case_after() {
+	local node
+	lab heal all
+	for node in node1 node2; do
+		lab service "$node" start libvirtd
+	done
+}
+
+copy_runs() {
+	on node1 virsh domjobinfo web1 2>/dev/null | grep -qE 'Data processed: *[1-9]'
+}
+
+run_case() {
+	local name=$1 boot start
+	step "case $name"
+	boot=$(boot_id web1)
+	watch web1
+	case_before "$name"
+	start=$(now_ms)
+	cluster crm resource move web1 node2 >>"$WORK/crm.log" 2>&1 || true
+	case $name in
+	target-libvirtd-dead | network-cut-before) ;;
+	*)
+		await 30 "memory flowing" copy_runs
+		sleep 1
+		case_in_copy "$name"
+		;;
+	esac
+	await 150 "the move to have ended" move_has_ended
+	figure "$name: ended after $(($(now_ms) - start)) ms, $(move_result)"
+	[[ $(boot_id web1) == "$boot" ]] || fail "$name: the guest was restarted"
+	case_after
+	on node3 vmha heal web1 || fail "$name: vmha heal web1 failed"
+	settled 120
+	await 60 "web1 managed again" role_managed web1
+	unwatch web1 "$GAP_MS"
+	((W[boots] == 1)) || fail "$name: the guest was restarted"
+	((W[end_leased] == 1)) || fail "$name: it runs without its lease"
+	[[ $(qemu_nodes web1) == "$(role_place web1)" ]] ||
+		fail "$name: processes on $(qemu_nodes web1 | tr '\n' ' '), role on $(role_place web1)"
+	[[ $(fences_count) == 0 ]] || fail "$name: somebody was fenced: $(fences)"
+	role_to web1 node1
+	[[ $(boot_id web1) == "$boot" ]] || fail "$name: the guest was restarted on its way back"
+}
+
+# No migrate_to runs any more.
+move_has_ended() {
+	[[ -z $(node_pids node1 'vmha/(vm-action|vm) migrate_to') ]] && move_began
+}
+
+move_began() {
+	(($(operations web1 migrate_to) > MOVES))
+}
+
+move_result() {
+	sed -n 's/^state=/result /p; s/^reason=/because /p' "$(role_file web1 move)" 2>/dev/null |
+		tr '\n' ' '
+}
+
+lab_begin --volume dir
+role_make web1 --dirty 24:10
+role_to web1 node1
+cluster_from node3
+for CASE in ${VMHA_TEST_CASES:-$CASES}; do
+	MOVES=$(operations web1 migrate_to)
+	run_case "$CASE"
+done
+disk_good web1

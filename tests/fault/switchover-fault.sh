@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=900 lab=own
+# The switchover, stretched to many seconds (slow migration network, large allowed downtime: QEMU
+# lifts its own limit there), is hit between the source's STOP and its end.  At most one runner at
+# any time, the lease rule holds, no stale memory, writes consistent.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+CASES="
+target-qemu-killed
+source-libvirtd-killed
+target-libvirtd-killed
+target-frozen
+target-power-off
+"
+
+inject() {
+	case $1 in
+	target-power-off) lab power off node2 ;;
+	target-frozen) lab freeze node2 ;;
+	target-qemu-killed) kill -9 "$(qemu_pid node2 web1)" ;;
+	source-libvirtd-killed) daemon_signal node1 libvirtd KILL ;;
+	target-libvirtd-killed) daemon_signal node2 libvirtd KILL ;;
+	esac
+}
+
+# The lease is free: the source has stopped, the target has not begun.
+in_blackout() {
+	grep -E '^\+[0-9.]+ lease' "$WORK/witness-web1.log" | tail -n 1 | grep -q 'lease is free'
+}
+
+copy_runs() {
+	on node1 virsh domjobinfo web1 2>/dev/null | grep -qE 'Data processed: *[1-9]'
+}
+
+# Exactly one process, on the node where Pacemaker has the role, and it holds the lease.
+one_and_leased() {
+	local place
+	place=$(role_place web1)
+	[[ $(qemu_nodes web1) == "$place" ]] &&
+		on "$place" sanlock client status 2>/dev/null | grep -q "^r $VOLUME:web1:"
+}
+
+back_to_normal() {
+	local node
+	lab thaw node2 2>/dev/null || true
+	for node in node1 node2; do
+		if ! lab status | grep -q "^$node *on"; then
+			lab power on "$node"
+		fi
+		lab service "$node" start libvirtd
+	done
+	await 90 "all nodes online" nodes_online 3
+	await 60 "node2 in the volume" node_joined node2
+}
+
+run_case() {
+	local name=$1 boot start fenced
+	step "case $name"
+	boot=$(boot_id web1)
+	fenced=$(fences_count)
+	watch web1
+	lab slow node1:mig 20mbit
+	cluster crm resource move web1 node2 >>"$WORK/crm.log" 2>&1
+	await 30 "memory flowing" copy_runs
+	on node1 virsh migrate-setmaxdowntime web1 60000
+	await 30 "the source's STOP" in_blackout
+	sleep "${VMHA_TEST_DELAY_S:-2}"
+	in_blackout || fail "$name: the switchover was over before the fault"
+	start=$(now_ms)
+	inject "$name"
+	step "fault injected in the blackout"
+	await 240 "the guest answering" ping_answers web1
+	figure "$name: answers $(($(now_ms) - start)) ms after the fault"
+	await 240 "one process, leased" one_and_leased
+	figure "$name: one process with its lease $(($(now_ms) - start)) ms after the fault"
+	lab slow node1:mig off
+	back_to_normal
+	on node3 vmha heal web1 || fail "$name: vmha heal web1 failed"
+	settled 240
+	await 60 "web1 managed again" role_managed web1
+	sleep 1
+	unwatch web1
+	((W[end_leased] == 1)) || fail "$name: it runs without its lease"
+	((W[unleased_ms] < 10000)) || fail "$name: it ran ${W[unleased_ms]} ms without its lease"
+	one_and_leased || fail "$name: processes on $(qemu_nodes web1 | tr '\n' ' ')"
+	if [[ $(boot_id web1) == "$boot" ]]; then
+		figure "$name: the guest went on (same boot), unleased_ms=${W[unleased_ms]}"
+	else
+		figure "$name: the guest was booted again, unleased_ms=${W[unleased_ms]}"
+		case $name in
+		target-power-off | target-frozen) ;; # had the target begun: its memory is lost
+		*) fail "$name: the guest was restarted" ;;
+		esac
+	fi
+	case $name in
+	target-power-off | target-frozen)
+		[[ $(fences | tail -n +$((fenced + 1)) | sort -u) == node2 ]] ||
+			fail "$name: fenced: $(fences | tail -n +$((fenced + 1)) | tr '\n' ' ')"
+		;;
+	*) [[ $(fences_count) == "$fenced" ]] || fail "$name: somebody was fenced: $(fences)" ;;
+	esac
+	role_to web1 node1
+	disk_good web1
+}
+
+lab_begin --volume lun
+role_make web1 --disk "/clusterstorage/$VOLUME/lun1" --dirty 16:4
+role_to web1 node1
+cluster_from node3
+for CASE in ${VMHA_TEST_CASES:-$CASES}; do
+	run_case "$CASE"
+done

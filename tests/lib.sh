@@ -1,0 +1,491 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the tests of daemons and faults share: a lab of their own, its guests, and the witnesses.
+# Source it first:  . "$(dirname "$0")/../lib.sh"
+#
+# tests/run gives: VMHA_SRC, VMHA_BUILD, VMHA_STAGE, VMHA_LAB_NAME, VMHA_TEST_TMP.  Without it (by
+# hand, as root, after ./check has built): build/ of the source tree.
+# VMHA_KEEP=1: the lab of a failed test is left for looking at.
+
+set -euo pipefail
+
+TEST=$(basename "$0" .sh)
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=${VMHA_BUILD:-$TOP/build}
+STAGE=${VMHA_STAGE:-$BUILD/stage}
+LAB=${VMHA_LAB_NAME:-t-$((BASHPID % 100000))}
+LAB_STATE=/var/lib/vmha-lab/$LAB
+WORK=$(mktemp -d "${VMHA_TEST_TMP:-${TMPDIR:-/tmp}}/vmha.XXXXXX")
+VOLUME=vol1
+NODES=(node1 node2 node3)
+CLEANUPS=()
+TEST_START=$EPOCHREALTIME
+
+# --- words ----------------------------------------------------------------------------------------
+
+seconds_since() {
+	awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'
+}
+
+step() {
+	printf '%7ss  %s\n' "$(seconds_since "$TEST_START")" "$*"
+}
+
+figure() {
+	printf 'figure: %s\n' "$*"
+}
+
+fail() {
+	printf 'FAIL: %s\n' "$*" >&2
+	exit 1
+}
+
+skip() {
+	printf 'SKIP: %s\n' "$*"
+	exit 77
+}
+
+# expect WHAT CMD...: CMD must succeed.
+expect() {
+	local what=$1
+	shift
+	"$@" || fail "$what"
+}
+
+now_ms() {
+	printf '%s' $((${EPOCHREALTIME/./} / 1000))
+}
+
+# await SECONDS WHAT CMD...: polls CMD until it succeeds, fails after SECONDS.
+await() {
+	local end=$(($(now_ms) + $1 * 1000)) what=$2
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		(($(now_ms) < end)) || fail "waited in vain for: $what"
+		sleep 0.1
+	done
+}
+
+# --- cleaning up ----------------------------------------------------------------------------------
+
+# cleanup_add CMD: run at exit, the last added first.
+cleanup_add() {
+	CLEANUPS+=("$1")
+}
+
+test_cleanup() {
+	local rc=$? i
+	trap - EXIT INT TERM
+	set +e
+	if ((rc != 0 && rc != 77)); then
+		lab_report
+	fi
+	for i in "${PIDS[@]}"; do
+		kill "$i" 2>/dev/null
+	done
+	for ((i = ${#CLEANUPS[@]} - 1; i >= 0; i--)); do
+		eval "${CLEANUPS[i]}"
+	done
+	rm -rf "$WORK"
+	step "end, status $rc"
+	exit "$rc"
+}
+trap test_cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# background NAME CMD...: starts CMD, killed at exit; its pid is in ${PIDS[NAME]}.
+declare -A PIDS=()
+background() {
+	local name=$1
+	shift
+	"$@" &
+	PIDS[$name]=$!
+}
+
+# --- the lab --------------------------------------------------------------------------------------
+
+lab_bin() {
+	local bin
+	for bin in "${VMHA_LIBEXECDIR:-}/vmha-lab" "$STAGE/usr/libexec/vmha/vmha-lab"; do
+		if [[ -x $bin ]]; then
+			printf '%s' "$bin"
+			return
+		fi
+	done
+	return 1
+}
+
+lab() {
+	"$LAB_BIN" --name "$LAB" "$@"
+}
+
+# on NODE CMD...: in the node, as its own processes would.
+on() {
+	local node=$1
+	shift
+	lab exec "$node" -- "$@"
+}
+
+# lab_begin OPTIONS...: a lab of this test, removed at its end.
+lab_begin() {
+	((EUID == 0)) || skip "needs root"
+	LAB_BIN=$(lab_bin) || skip "there is no vmha-lab: build first"
+	local start=$EPOCHREALTIME
+	step "lab $LAB up $*"
+	cleanup_add lab_end
+	lab up "$@" >"$WORK/up.log" 2>&1 || {
+		cat "$WORK/up.log" >&2
+		fail "the lab did not come up"
+	}
+	figure "lab_up_s=$(seconds_since "$start")"
+}
+
+lab_end() {
+	if [[ -n ${VMHA_KEEP:-} ]] && ((rc != 0 && rc != 77)); then
+		printf 'lab %s is kept: remove it with: %s --name %s down\n' "$LAB" "$LAB_BIN" "$LAB"
+		return
+	fi
+	lab down >"$WORK/down.log" 2>&1 || {
+		cat "$WORK/down.log" >&2
+		rc=1
+	}
+}
+
+# What one wants to see of a lab in which a test failed.
+lab_report() {
+	[[ -n ${LAB_BIN:-} && -d $LAB_STATE ]] || return 0
+	local node log dir=${VMHA_TEST_LOGS:-}
+	for node in "${NODES[@]}"; do
+		if timeout 20 "$LAB_BIN" --name "$LAB" exec "$node" -- crm_mon -1rnf 2>/dev/null; then
+			break
+		fi
+	done
+	for node in "${NODES[@]}"; do
+		printf -- '--- %s: last words of the agents\n' "$node"
+		grep -hE 'vmha|ocf:|error:|web' "$LAB_STATE/$node/var/log/pacemaker/pacemaker.log" \
+			2>/dev/null | tail -n 25
+	done
+	for log in "$WORK"/witness-*.log; do
+		[[ -s $log ]] && tail -n 40 "$log"
+	done
+	if [[ -n $dir ]]; then
+		mkdir -p "$dir/$TEST"
+		for node in "${NODES[@]}"; do
+			cp -a "$LAB_STATE/$node/var/log" "$dir/$TEST/$node" 2>/dev/null
+		done
+		cp "$WORK"/*.log "$LAB_STATE"/*.log "$dir/$TEST/" 2>/dev/null
+	fi
+	return 0
+}
+
+node_others() {
+	local node
+	for node in "${NODES[@]}"; do
+		[[ $node == "$1" ]] || printf '%s\n' "$node"
+	done
+}
+
+node_other() {
+	node_others "$1" | head -n 1
+}
+
+node_third() {
+	local node
+	for node in "${NODES[@]}"; do
+		[[ $node == "$1" || $node == "$2" ]] || printf '%s\n' "$node"
+	done | head -n 1
+}
+
+cgroup_root() {
+	awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts
+}
+
+# node_procs NODE: the file that lists the node's processes, as this machine numbers them.
+node_procs() {
+	printf '%s/vmha-lab.%s/%s/os/cgroup.procs' "$(cgroup_root)" "$LAB" "$1"
+}
+
+# node_pids NODE PATTERN: pids (of this machine) of the node whose command line matches.
+node_pids() {
+	local pid
+	while read -r pid; do
+		if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qE -- "$2"; then
+			printf '%s\n' "$pid"
+		fi
+	done <"$(node_procs "$1")"
+}
+
+# daemon_pid NODE DAEMON
+daemon_pid() {
+	local pid
+	while read -r pid; do
+		if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$2" ]]; then
+			printf '%s\n' "$pid"
+			return 0
+		fi
+	done <"$(node_procs "$1")"
+	return 1
+}
+
+# daemon_signal NODE DAEMON SIGNAL: to that one process.
+daemon_signal() {
+	local pid
+	pid=$(daemon_pid "$1" "$2") || fail "no $2 runs on $1"
+	kill "-$3" "$pid"
+}
+
+qemu_pid() {
+	node_pids "$1" "qemu-system.* -name guest=$2,.* -uuid " | head -n 1
+}
+
+# qemu_nodes NAME: every node with a process of the guest.
+qemu_nodes() {
+	local node
+	for node in "${NODES[@]}"; do
+		[[ -z $(qemu_pid "$node" "$1" 2>/dev/null) ]] || printf '%s\n' "$node"
+	done
+}
+
+# fences: how often the power switch was asked to turn a node off, one line each.
+fences() {
+	grep -oE 'off node[0-9] requested' "$LAB_STATE/power.log" 2>/dev/null | cut -d' ' -f2 || true
+}
+
+fences_count() {
+	fences | grep -c . || true
+}
+
+# --- cluster --------------------------------------------------------------------------------------
+
+# a_node: any node that answers; set by `cluster_from`.
+CLUSTER_NODE=node1
+cluster() {
+	on "$CLUSTER_NODE" "$@"
+}
+
+# Ask another node from now on.
+cluster_from() {
+	CLUSTER_NODE=$1
+}
+
+# settled SECONDS: nothing is left to do in the cluster.
+settled() {
+	cluster crm_resource --wait --timeout "$1" >/dev/null 2>&1 ||
+		fail "the cluster did not settle within $1 s: $(cluster crm_mon -1r 2>&1 | tail -n 20)"
+}
+
+# role_place NAME: node where Pacemaker has the role, "none" where nowhere.
+role_place() {
+	local text
+	text=$(cluster crm_resource --resource "$1" --locate 2>/dev/null) || true
+	text=$(sed -n 's/.* is running on: \([^ ]*\).*/\1/p' <<<"$text" | sort -u | tr '\n' ' ')
+	printf '%s' "${text:-none}" | sed 's/ *$//'
+}
+
+role_is_on() {
+	[[ $(role_place "$1") == "$2" ]]
+}
+
+# role_managed NAME: not blocked, not unmanaged, no failure open.
+role_managed() {
+	local xml
+	xml=$(cluster crm_mon -1 --output-as=xml 2>/dev/null) || return 1
+	xmllint --xpath "boolean(//resource[@id='$1' and @managed='true' and @failed='false' and @blocked='false' and @role='Started'])" - <<<"$xml" 2>/dev/null | grep -qx true
+}
+
+# operations NAME OP: how often any node began that operation on the role.
+operations() {
+	local node n=0
+	for node in "${NODES[@]}"; do
+		n=$((n + $(grep -cE "(Requesting local execution of|Initiating) $2 operation for $1 " \
+			"$LAB_STATE/$node/var/log/pacemaker/pacemaker.log" 2>/dev/null || true)))
+	done
+	printf '%s' "$n"
+}
+
+# --- guests ---------------------------------------------------------------------------------------
+
+declare -A DISK=() # of each role
+
+# role_make NAME [GUEST-XML-OPTIONS...]: a test guest on the volume made a role by `vmha vm add`.
+# Its disk may be given by --disk PATH.  Started and answering when this returns.
+role_make() {
+	local name=$1 disk=/clusterstorage/$VOLUME/$1/$1.img i
+	for ((i = 2; i < $#; i++)); do
+		[[ ${!i} != --disk ]] || {
+			local j=$((i + 1))
+			disk=${!j}
+		}
+	done
+	DISK[$name]=$disk
+	lab guest disk "$disk"
+	lab guest xml "$@" --disk "$disk" >"$WORK/$name.xml"
+	cluster sh -c "cat >/root/$name.xml" <"$WORK/$name.xml"
+	cluster vmha vm add "$name" --xml "/root/$name.xml" --volume "$VOLUME" ||
+		fail "vmha vm add $name"
+	await 60 "role $name running" role_runs "$name"
+	await 60 "guest $name answering" ping_answers "$name"
+}
+
+role_runs() {
+	[[ $(role_place "$1") != none ]]
+}
+
+# role_move NAME NODE: live, by Pacemaker's own shell; returns when the cluster has settled.
+role_move() {
+	cluster crm resource move "$1" "$2" >>"$WORK/crm.log" 2>&1 || fail "crm resource move $1 $2"
+	settled 120
+}
+
+role_clear() {
+	cluster crm resource clear "$1" >>"$WORK/crm.log" 2>&1 || true
+}
+
+# role_to NAME NODE: brings a role to a node before a test starts.
+role_to() {
+	role_is_on "$1" "$2" || role_move "$1" "$2"
+	role_clear "$1"
+	role_is_on "$1" "$2" || fail "$1 does not go to $2"
+}
+
+# agent NODE NAME ACTION [VAR=VALUE...]: the agent as Pacemaker would call it.
+agent() {
+	local node=$1 name=$2 action=$3
+	shift 3
+	on "$node" env OCF_ROOT=/usr/lib/ocf OCF_RA_VERSION_MAJOR=1 OCF_RA_VERSION_MINOR=1 \
+		OCF_RESOURCE_INSTANCE="$name" OCF_RESOURCE_PROVIDER=vmha OCF_RESOURCE_TYPE=vm \
+		OCF_RESKEY_CRM_meta_timeout=120000 OCF_RESKEY_volume="$VOLUME" "$@" \
+		/usr/lib/ocf/resource.d/vmha/vm "$action"
+}
+
+# real_path PATH: a file of the volume as this machine sees it (a LUN: its backing file).
+real_path() {
+	local real=$LAB_STATE/storage/$VOLUME/${1#"/clusterstorage/$VOLUME/"}
+	[[ ! -L $real ]] || real=$LAB_STATE/storage/luns/${real##*/}.img
+	printf '%s' "$real"
+}
+
+# role_file NAME SUFFIX: for example role_file web1 state.rec
+role_file() {
+	real_path "/clusterstorage/$VOLUME/$1/$1.$2"
+}
+
+record_value() {
+	sed -n "s/^$2=//p" "$1"
+}
+
+guest_uuid() {
+	sed -n 's:.*<uuid>\(.*\)</uuid>.*:\1:p' "$WORK/$1.xml"
+}
+
+# boot_id NAME: of the guest, as its disk tells.
+boot_id() {
+	dd if="$(real_path "${DISK[$1]}")" iflag=direct bs=512 count=1 status=none |
+		od -A n -t x8 -j 16 -N 8 | tr -d ' '
+}
+
+# disk_good NAME: every record written is there, once, in order, by one writer.
+disk_good() {
+	lab check-disk "${DISK[$1]}" >"$WORK/disk.log" ||
+		fail "the disk of $1: $(cat "$WORK/disk.log")"
+	figure "disk $1: $(tail -n 1 "$WORK/disk.log")"
+}
+
+# watch NAME: ping and witness on a role; unwatch NAME GAP_MS: neither may complain.
+watch() {
+	local role
+	role=$(role_file "$1" role)
+	ping_begin "$1"
+	witness_begin "$1" "$(guest_uuid "$1")" "$(real_path "${DISK[$1]}")" \
+		"$(real_path "/clusterstorage/$VOLUME/.vmha/leases"):$(record_value "$role" lease_offset)"
+	await 5 "the witness sees $1" witness_says "$1" 'disk: boot'
+}
+
+unwatch() {
+	ping_end "$1"
+	witness_end "$1"
+	[[ -z ${2:-} ]] || ((PING_GAP_MS < $2)) ||
+		fail "the guest was silent for $PING_GAP_MS ms (allowed: $2)"
+}
+
+# --- ping -----------------------------------------------------------------------------------------
+
+# ping_answers GUEST
+ping_answers() {
+	lab ping-gap wait "$1" 1 >/dev/null 2>&1
+}
+
+ping_begin() {
+	lab ping-gap start "$1"
+}
+
+# ping_end GUEST: sets PING_GAP_MS, the longest time between two answers.
+ping_end() {
+	local text
+	text=$(lab ping-gap stop "$1") || fail "the guest $1 never answered a ping"
+	PING_GAP_MS=$(sed -n 's/.*max_gap_ms=\([0-9]*\).*/\1/p' <<<"$text")
+	figure "ping $1: $text"
+}
+
+# --- the witness: one runner at any time ----------------------------------------------------------
+
+declare -A W=()
+
+witness_bin() {
+	printf '%s/tests/fault/witness' "$BUILD"
+}
+
+# witness_begin NAME UUID DISK [LEASE:OFFSET]: says what it sees in $WORK/witness-NAME.log
+witness_begin() {
+	local args=(--uuid "$2" --disk "$3") node
+	[[ -z ${4:-} ]] || args+=(--lease "$4")
+	for node in "${NODES[@]}"; do
+		args+=("$node=$(node_procs "$node")")
+	done
+	background "witness-$1" "$(witness_bin)" "${args[@]}" >"$WORK/witness-$1.log" 2>&1
+}
+
+# witness_end NAME: its figures go to W[]; fails unless there was one runner at any time.
+witness_end() {
+	local rc=0 pair pairs log=$WORK/witness-$1.log
+	kill "${PIDS[witness-$1]}" 2>/dev/null || true
+	wait "${PIDS[witness-$1]}" || rc=$?
+	unset "PIDS[witness-$1]"
+	read -ra pairs < <(sed -n 's/^figures //p' "$log")
+	for pair in "${pairs[@]}"; do
+		# shellcheck disable=SC2034 # read by the tests
+		W[${pair%%=*}]=${pair#*=}
+	done
+	figure "witness $1: $(sed -n 's/^figures //p' "$log")"
+	((rc == 0)) || {
+		cat "$log" >&2
+		fail "the witness of $1 says: $(tail -n 1 "$log") (status $rc)"
+	}
+}
+
+# witness_says NAME REGEX
+witness_says() {
+	grep -qE -- "$2" "$WORK/witness-$1.log"
+}
+
+# role_runs_on_survivor NAME LOST: Pacemaker has it on another node, and a process is there.
+role_runs_on_survivor() {
+	local place
+	place=$(role_place "$1")
+	[[ $place != none && $place != *"$2"* && -n $(qemu_pid "$place" "$1") ]]
+}
+
+nodes_online() {
+	cluster crm_mon -1 --output-as=xml 2>/dev/null |
+		xmllint --xpath "count(//nodes/node[@online='true' and @pending='false'])" - 2>/dev/null |
+		grep -qx "$1"
+}
+
+node_joined() {
+	on "$1" sanlock client status 2>/dev/null | grep -q "^s $VOLUME:"
+}
+
+fenced() {
+	fences | grep -qx "$1"
+}
