@@ -202,6 +202,8 @@ guest_disk() {
 		fallocate -z -o 0 -l "$(stat -c %s "$real")" "$real"
 		return
 	fi
+	# a node may have put a link there: nothing outside of the storage is to be touched
+	[[ $(realpath -m "$real") == "$LAB_STATE/storage/vol1/"* ]] || die "$path leads out of the volume"
 	mkdir -p "${real%/*}"
 	rm -f "$real"
 	truncate -s "${GUEST_DISK_MIB}M" "$real"

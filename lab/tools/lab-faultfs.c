@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,7 @@
 #define HANG_POLL_MS 20
 
 struct faultfs {
-	const char *source;
+	const char *source; /* this process's root directory once it serves */
 	int control_fd;
 };
 
@@ -67,51 +66,38 @@ static int fault(void)
 	return 0;
 }
 
-/* Fault, then the real path in @full (PATH_MAX bytes). */
-static int begin(const char *path, char *full)
-{
-	int rc = fault();
-
-	if (rc == 0 && snprintf(full, PATH_MAX, "%s%s", self()->source, path) >= PATH_MAX) {
-		rc = -ENAMETOOLONG;
-	}
-	return rc;
-}
-
 static int result(int rc)
 {
 	return rc == 0 ? 0 : -errno;
 }
 
 /* What root made on behalf of a caller belongs to the caller. */
-static int give_to_caller(const char *full)
+static int give_to_caller(const char *path)
 {
 	const struct fuse_context *ctx = fuse_get_context();
 
-	return result(lchown(full, ctx->uid, ctx->gid));
+	return result(lchown(path, ctx->uid, ctx->gid));
 }
 
 static int fs_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
 	if (rc != 0) {
 		return rc;
 	}
-	return result(fi != NULL ? fstat((int)fi->fh, st) : lstat(full, st));
+	return result(fi != NULL ? fstat((int)fi->fh, st) : lstat(path, st));
 }
 
 static int fs_readlink(const char *path, char *buf, size_t size)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 	ssize_t n;
 
 	if (rc != 0) {
 		return rc;
 	}
-	n = readlink(full, buf, size - 1);
+	n = readlink(path, buf, size - 1);
 	if (n < 0) {
 		return -errno;
 	}
@@ -122,8 +108,7 @@ static int fs_readlink(const char *path, char *buf, size_t size)
 static int fs_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t offset,
 		      struct fuse_file_info *fi, enum fuse_readdir_flags flags)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 	struct dirent *entry;
 	DIR *dir;
 
@@ -133,7 +118,7 @@ static int fs_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t o
 	if (rc != 0) {
 		return rc;
 	}
-	dir = opendir(full);
+	dir = opendir(path);
 	if (dir == NULL) {
 		return -errno;
 	}
@@ -146,9 +131,9 @@ static int fs_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t o
 	return 0;
 }
 
-static int open_real(const char *full, struct fuse_file_info *fi, int flags, mode_t mode)
+static int open_real(const char *path, struct fuse_file_info *fi, int flags, mode_t mode)
 {
-	int fd = open(full, (flags & ~O_NOFOLLOW) | O_CLOEXEC, mode);
+	int fd = open(path, (flags & ~O_NOFOLLOW) | O_CLOEXEC, mode);
 
 	if (fd < 0) {
 		return -errno;
@@ -160,22 +145,20 @@ static int open_real(const char *full, struct fuse_file_info *fi, int flags, mod
 
 static int fs_open(const char *path, struct fuse_file_info *fi)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
-	return rc != 0 ? rc : open_real(full, fi, fi->flags & ~(O_APPEND | O_EXCL), 0);
+	return rc != 0 ? rc : open_real(path, fi, fi->flags & ~(O_APPEND | O_EXCL), 0);
 }
 
 static int fs_create(const char *path, mode_t mode, struct fuse_file_info *fi)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
 	if (rc == 0) {
-		rc = open_real(full, fi, (fi->flags & ~O_APPEND) | O_CREAT, mode);
+		rc = open_real(path, fi, (fi->flags & ~O_APPEND) | O_CREAT, mode);
 	}
 	if (rc == 0) {
-		rc = give_to_caller(full);
+		rc = give_to_caller(path);
 	}
 	return rc;
 }
@@ -257,13 +240,12 @@ static int fs_flock(const char *path, struct fuse_file_info *fi, int op)
 
 static int fs_truncate(const char *path, off_t size, struct fuse_file_info *fi)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
 	if (rc != 0) {
 		return rc;
 	}
-	return result(fi != NULL ? ftruncate((int)fi->fh, size) : truncate(full, size));
+	return result(fi != NULL ? ftruncate((int)fi->fh, size) : truncate(path, size));
 }
 
 static int fs_fallocate(const char *path, int mode, off_t offset, off_t length,
@@ -277,104 +259,91 @@ static int fs_fallocate(const char *path, int mode, off_t offset, off_t length,
 
 static int fs_unlink(const char *path)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
-	return rc != 0 ? rc : result(unlink(full));
+	return rc != 0 ? rc : result(unlink(path));
 }
 
 static int fs_mkdir(const char *path, mode_t mode)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
 	if (rc == 0) {
-		rc = result(mkdir(full, mode));
+		rc = result(mkdir(path, mode));
 	}
-	return rc != 0 ? rc : give_to_caller(full);
+	return rc != 0 ? rc : give_to_caller(path);
 }
 
 static int fs_rmdir(const char *path)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
-	return rc != 0 ? rc : result(rmdir(full));
+	return rc != 0 ? rc : result(rmdir(path));
 }
 
 static int fs_symlink(const char *target, const char *path)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
 	if (rc == 0) {
-		rc = result(symlink(target, full));
+		rc = result(symlink(target, path));
 	}
-	return rc != 0 ? rc : give_to_caller(full);
+	return rc != 0 ? rc : give_to_caller(path);
 }
 
 static int fs_rename(const char *from, const char *to, unsigned int flags)
 {
-	char full_from[PATH_MAX];
-	char full_to[PATH_MAX];
-	int rc = begin(from, full_from);
+	int rc = fault();
 
-	if (rc == 0) {
-		rc = begin(to, full_to);
-	}
-	return rc != 0 ? rc : result(renameat2(AT_FDCWD, full_from, AT_FDCWD, full_to, flags));
+	return rc != 0 ? rc : result(renameat2(AT_FDCWD, from, AT_FDCWD, to, flags));
 }
 
 static int fs_link(const char *from, const char *to)
 {
-	char full_from[PATH_MAX];
-	char full_to[PATH_MAX];
-	int rc = begin(from, full_from);
+	int rc = fault();
 
-	if (rc == 0) {
-		rc = begin(to, full_to);
-	}
-	return rc != 0 ? rc : result(link(full_from, full_to));
+	return rc != 0 ? rc : result(link(from, to));
 }
 
 static int fs_chmod(const char *path, mode_t mode, struct fuse_file_info *fi)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
 	(void)fi;
-	return rc != 0 ? rc : result(chmod(full, mode));
+	return rc != 0 ? rc : result(chmod(path, mode));
 }
 
 static int fs_chown(const char *path, uid_t uid, gid_t gid, struct fuse_file_info *fi)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
 	(void)fi;
-	return rc != 0 ? rc : result(lchown(full, uid, gid));
+	return rc != 0 ? rc : result(lchown(path, uid, gid));
 }
 
 static int fs_utimens(const char *path, const struct timespec times[2], struct fuse_file_info *fi)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
 	(void)fi;
-	return rc != 0 ? rc : result(utimensat(AT_FDCWD, full, times, AT_SYMLINK_NOFOLLOW));
+	return rc != 0 ? rc : result(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW));
 }
 
 static int fs_statfs(const char *path, struct statvfs *st)
 {
-	char full[PATH_MAX];
-	int rc = begin(path, full);
+	int rc = fault();
 
-	return rc != 0 ? rc : result(statvfs(full, st));
+	return rc != 0 ? rc : result(statvfs(path, st));
 }
 
+/* Mounted now: nothing beside the source is needed any more, so that no symlink leads out of it. */
 static void *fs_init(struct fuse_conn_info *conn, struct fuse_config *cfg)
 {
 	(void)conn;
+	if (chroot(self()->source) != 0 || chdir("/") != 0) {
+		perror("lab-faultfs: cannot confine to the source");
+		_exit(1);
+	}
 	cfg->direct_io = 1;
 	cfg->kernel_cache = 0;
 	cfg->attr_timeout = 0;
