@@ -18,6 +18,9 @@ cli_vmha_SOURCES = \
 	cli/output.c cli/output.h \
 	cli/status.c \
 	cli/vm.c \
-	cli/volume.c
+	cli/volume.c cli/volume.h \
+	cli/volume_create.c \
+	cli/volume_show.c \
+	cli/volume_storage.c
 cli_vmha_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
 	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(SANLOCK_LIBS)

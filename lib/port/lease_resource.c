@@ -52,6 +52,29 @@ static void index_fill(const char *lockspace, const char *path, struct sanlk_rin
 	(void)snprintf(to->disk.path, sizeof(to->disk.path), "%s", path);
 }
 
+/* The first lease is written and entered by hand: sanlock's create wants the lockspace joined,
+ * which nobody can have done yet. */
+static int admin_format(struct sanlk_rindex *rx, const struct vmha_lease_layout *layout,
+			const char *path, struct vmha_err **err)
+{
+	struct sanlk_rentry re = { .offset = 2ULL * layout->align_bytes };
+	struct vmha_lease lease;
+	union resource res;
+	int r;
+
+	lease_fill(rx->lockspace_name, path, VMHA_ADMIN_LEASE, re.offset, &lease);
+	resource_fill(&lease, &res);
+	res.res.flags = layout->flags;
+	r = sanlock_write_resource(&res.res, 0, 0, 0);
+	if (r == 0) {
+		(void)snprintf(re.name, sizeof(re.name), "%s", VMHA_ADMIN_LEASE);
+		r = sanlock_update_rindex(rx, SANLK_RX_NO_LOCKSPACE | SANLK_RXUP_ADD, &re);
+	}
+	return r < 0 ? vmha_sanlock_fail(err, r, "cannot format lease %s in %s", VMHA_ADMIN_LEASE,
+					 path)
+		     : 0;
+}
+
 int vmha_leases_format(const char *lockspace, const char *path, struct vmha_err **err)
 {
 	struct vmha_lease_layout layout;
@@ -64,7 +87,10 @@ int vmha_leases_format(const char *lockspace, const char *path, struct vmha_err 
 	index_fill(lockspace, path, &rx);
 	rx.flags = layout.flags;
 	r = sanlock_format_rindex(&rx, SANLK_RX_NO_LOCKSPACE);
-	return r < 0 ? vmha_sanlock_fail(err, r, "cannot format the lease index %s", path) : 0;
+	if (r < 0) {
+		return vmha_sanlock_fail(err, r, "cannot format the lease index %s", path);
+	}
+	return admin_format(&rx, &layout, path, err);
 }
 
 /* One operation on the index at a time and lockspace is all that sanlock takes: -EBUSY passes. */

@@ -113,9 +113,14 @@ int vmha_lockspace_hosts(const char *name, struct vmha_host **ret_hosts, size_t 
 int vmha_lockspace_host(const char *name, uint64_t host_id, struct vmha_host *ret_host,
 			struct vmha_err **err);
 
-/** Resource index and leases, one file, which must exist; it grows by vmha_sanlock_align_bytes() a
- * lease.  Only format works without having joined the lockspace; create does not check for a lease
- * of that name by itself atomically: hold the admin lock. */
+#define VMHA_ADMIN_LEASE "volume-admin"
+
+/**
+ * Write an empty index of leases, with VMHA_ADMIN_LEASE as its first.  One file holds index and
+ * leases; it must exist, and grows by vmha_sanlock_align_bytes() a lease.  Works without having
+ * joined the lockspace; creating further leases does not, and wants the admin lock held: sanlock's
+ * index takes a name twice.
+ */
 int vmha_leases_format(const char *lockspace, const char *path, struct vmha_err **err);
 /** @return 0; -EEXIST; -ENOSPC not joined, or index full */
 int vmha_lease_create(const char *lockspace, const char *path, const char *name,
@@ -152,8 +157,6 @@ int vmha_lease_acquire(const struct vmha_lease *lease, pid_t pid, uint64_t lver,
  */
 int vmha_lease_held_by(const struct vmha_lease *lease, pid_t pid, uint64_t *ret_lver,
 		       struct vmha_err **err);
-
-#define VMHA_ADMIN_LEASE "volume-admin"
 
 /**
  * Take the volume's admin lease for this process; it ends with the process too.  Waits up to 60 s

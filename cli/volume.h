@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef VMHA_CLI_VOLUME_H
+#define VMHA_CLI_VOLUME_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "lib/base/err.h"
+#include "lib/role/volume.h"
+
+int vmha_volume_create(int argc, char **argv, struct vmha_err **err);
+int vmha_volume_list(int argc, char **argv, struct vmha_err **err);
+int vmha_volume_show(int argc, char **argv, struct vmha_err **err);
+
+/** The storage of a volume to be: an existing directory that takes direct I/O. */
+struct volume_new {
+	char name[VMHA_NAME_SIZE];
+	char id[VMHA_ID_SIZE];
+	char path[VMHA_PATH_SIZE]; /* canonical */
+	unsigned int io_timeout_s;
+	bool force; /* take over what an interrupted create left */
+	bool files_made;
+	bool adopted; /* the files were there */
+	bool configured;
+};
+
+/** @return 0; negative errno with the reason; -EEXIST: it is a volume already */
+int vmha_volume_storage_check(struct volume_new *v, struct vmha_err **err);
+/** Make all files; the record comes last.  On failure nothing stays. */
+int vmha_volume_storage_make(struct volume_new *v, struct vmha_err **err);
+/** Remove what vmha_volume_storage_make() made. */
+void vmha_volume_storage_remove(const char *path);
+
+#endif

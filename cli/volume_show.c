@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "cli/volume.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/proc.h"
+#include "lib/base/str.h"
+#include "lib/port/lease_sanlock.h"
+#include "lib/port/nodes.h"
+#include "lib/port/pcmk.h"
+#include "lib/role/role.h"
+
+#define NS_PER_S 1000000000
+
+/* What one volume is, by the record on it, or, where it is not mounted, by its resource. */
+struct view {
+	const char *name;
+	struct vmha_volume_record record;
+	bool here; /* the record could be read */
+	struct vmha_nodes nodes;
+	struct vmha_pcmk_primitives *list;
+	struct vmha_pcmk_state *state;
+	const struct vmha_pcmk_primitive *resource;
+};
+
+static void view_free(struct view *v)
+{
+	vmha_nodes_free(&v->nodes);
+	vmha_pcmk_primitives_free(v->list);
+	vmha_pcmk_state_free(v->state);
+}
+
+/* The cluster may be down: the volume is shown nevertheless. */
+static void view_read(struct view *v, const char *name)
+{
+	size_t i;
+
+	v->name = name;
+	v->here = vmha_volume_load(name, VMHA_VOLUME_RECORD, &v->record, NULL) == 0;
+	(void)vmha_nodes_read(&v->nodes, NULL);
+	(void)vmha_pcmk_state_read(&v->state, NULL);
+	if (vmha_pcmk_primitives_read("csv", &v->list, NULL) < 0) {
+		return;
+	}
+	for (i = 0; i < v->list->count; i++) {
+		if (vmha_str_eq(v->list->items[i].volume, name)) {
+			v->resource = &v->list->items[i];
+		}
+	}
+}
+
+static json_t *text_or_null(const char *s)
+{
+	return s && *s ? json_string(s) : json_null();
+}
+
+static json_t *space_json(const char *name)
+{
+	char path[VMHA_PATH_SIZE];
+	struct statvfs st;
+
+	vmha_volume_path(name, VMHA_VOLUME_DIR, path);
+	if (statvfs(path, &st) < 0) {
+		return json_null();
+	}
+	return json_pack("{s:I, s:I}", "total_bytes", (json_int_t)(st.f_blocks * st.f_frsize),
+			 "free_bytes", (json_int_t)(st.f_bavail * st.f_frsize));
+}
+
+static json_t *roles_json(const char *name)
+{
+	vmha_autonames struct vmha_names names = { 0 };
+	json_t *list = json_array();
+	size_t i;
+
+	(void)vmha_volume_roles(name, &names, NULL);
+	for (i = 0; i < names.count; i++) {
+		(void)json_array_append_new(list, json_string(names.names[i]));
+	}
+	return list;
+}
+
+/*
+ * Seconds since this node last saw the renewal of a host: no call of libsanlock tells, its tool
+ * does ("1 timestamp 2397", then indented "last_live=2400" in this node's clock).
+ */
+static int64_t renewal_age_s(const char *status, uint64_t host_id)
+{
+	int64_t now_s = vmha_mono_now().ns / NS_PER_S;
+	vmha_autofree char *copy = strdup(status);
+	bool ours = false;
+	char *save = NULL;
+	char *line;
+
+	if (!copy) {
+		return -1;
+	}
+	for (line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		unsigned long long n = 0;
+
+		if (line[0] != ' ') {
+			ours = sscanf(line, "%llu timestamp", &n) == 1 && n == host_id;
+		} else if (ours && sscanf(line, " last_live=%llu", &n) == 1) {
+			return now_s - (int64_t)n;
+		}
+	}
+	return -1;
+}
+
+static json_t *host_json(const struct view *v, const struct vmha_host *host, const char *status)
+{
+	int64_t age_s = renewal_age_s(status, host->host_id);
+	char name[VMHA_NODE_SIZE];
+
+	return json_pack("{s:s, s:I, s:s, s:I, s:o}", "node",
+			 vmha_nodes_name(&v->nodes, host->host_id, name), "host_id",
+			 (json_int_t)host->host_id, "state", vmha_host_state_name(host->state),
+			 "generation", (json_int_t)host->generation, "renewal_age_s",
+			 age_s < 0 ? json_null() : json_integer(age_s));
+}
+
+/* @return what sanlock of this node sees; null where it has not joined */
+static json_t *hosts_json(const struct view *v)
+{
+	const char *const argv[] = {
+		"sanlock", "client", "host_status", "-D", "-s", v->name, NULL
+	};
+	vmha_autoresult struct vmha_proc_result res = { 0 };
+	vmha_autofree struct vmha_host *hosts = NULL;
+	json_t *list;
+	size_t count = 0;
+	size_t i;
+
+	if (vmha_lockspace_hosts(v->name, &hosts, &count, NULL) < 0) {
+		return json_null();
+	}
+	(void)vmha_proc_run(argv, NULL, VMHA_SPAN_S(10), &res, NULL);
+	list = json_array();
+	for (i = 0; i < count; i++) {
+		(void)json_array_append_new(list,
+					    host_json(v, &hosts[i], res.output ? res.output : ""));
+	}
+	return list;
+}
+
+static json_t *lease_json(const struct view *v, const struct vmha_lease *lease)
+{
+	struct vmha_lease_owner owner;
+	char name[VMHA_NODE_SIZE];
+
+	if (vmha_lease_owner(lease, &owner, NULL) < 0) {
+		return json_pack("{s:s, s:n, s:s}", "lease", lease->name, "owner", "state",
+				 "unreadable");
+	}
+	if (!owner.held) {
+		return json_pack("{s:s, s:n, s:s, s:I}", "lease", lease->name, "owner", "state",
+				 "free", "lver", (json_int_t)owner.lver);
+	}
+	return json_pack("{s:s, s:s, s:s, s:I}", "lease", lease->name, "owner",
+			 vmha_nodes_name(&v->nodes, owner.host.host_id, name), "state",
+			 owner.takeable ? "held by a dead host: may be taken" : "held", "lver",
+			 (json_int_t)owner.lver);
+}
+
+static json_t *leases_json(const struct view *v)
+{
+	vmha_autofree struct vmha_lease *leases = NULL;
+	char path[VMHA_PATH_SIZE];
+	json_t *list;
+	size_t count = 0;
+	size_t i;
+
+	vmha_volume_path(v->name, VMHA_VOLUME_LEASES, path);
+	if (!v->here || vmha_leases_list(v->name, path, &leases, &count, NULL) < 0) {
+		return json_null();
+	}
+	list = json_array();
+	for (i = 0; i < count; i++) {
+		(void)json_array_append_new(list, lease_json(v, &leases[i]));
+	}
+	return list;
+}
+
+static json_t *times_json(unsigned int io)
+{
+	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "renewal_s", (int)vmha_sanlock_renewal_s(io),
+			 "renewal_warn_s", (int)vmha_sanlock_renewal_warn_s(io), "renewal_fail_s",
+			 (int)vmha_sanlock_renewal_fail_s(io), "host_dead_s",
+			 (int)vmha_sanlock_host_dead_s(io), "join_s", (int)vmha_sanlock_join_s(io));
+}
+
+static json_t *started_json(const struct view *v)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; v->state && v->resource && i < v->state->nodes_count; i++) {
+		const char *node = v->state->nodes[i].name;
+
+		if (vmha_pcmk_runs_on(v->state, v->resource->id, node)) {
+			(void)json_array_append_new(list, json_string(node));
+		}
+	}
+	return list;
+}
+
+static json_t *volume_json(const struct view *v, bool full)
+{
+	char place[VMHA_PATH_SIZE];
+	json_t *o;
+
+	vmha_volume_path(v->name, VMHA_VOLUME_DIR, place);
+	o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", v->name, "id",
+		      text_or_null(v->here ? v->record.id : NULL), "type",
+		      v->here ? v->record.type : "dir", "place", place, "path",
+		      text_or_null(v->resource ? v->resource->path : NULL), "io_timeout_s",
+		      v->here ? json_integer((json_int_t)v->record.io_timeout_s) : json_null(),
+		      "started_on", started_json(v), "roles", roles_json(v->name), "space",
+		      space_json(v->name));
+	if (o && full) {
+		(void)json_object_set_new(o, "resource",
+					  text_or_null(v->resource ? v->resource->id : NULL));
+		(void)json_object_set_new(o, "hosts", hosts_json(v));
+		(void)json_object_set_new(o, "leases", leases_json(v));
+		(void)json_object_set_new(o, "times",
+					  v->here ? times_json((unsigned int)v->record.io_timeout_s)
+						  : json_null());
+	}
+	return o;
+}
+
+static void human_bytes(json_t *o)
+{
+	json_t *space = json_object_get(o, "space");
+	double total = (double)json_integer_value(json_object_get(space, "total_bytes"));
+	double avail = (double)json_integer_value(json_object_get(space, "free_bytes"));
+	char text[64];
+
+	if (json_is_object(space)) {
+		(void)snprintf(text, sizeof(text), "%.1f of %.1f GiB", avail / (1 << 30),
+			       total / (1 << 30));
+		(void)json_object_set_new(o, "free", json_string(text));
+	}
+}
+
+static int list_add(json_t *list, const char *name)
+{
+	__attribute__((cleanup(view_free))) struct view v = { 0 };
+	json_t *o;
+
+	view_read(&v, name);
+	o = volume_json(&v, false);
+	if (o && !vmha_output_is_json()) {
+		human_bytes(o);
+	}
+	return json_array_append_new(list, o) < 0 ? -ENOMEM : 0;
+}
+
+int vmha_volume_list(int argc, char **argv, struct vmha_err **err)
+{
+	static const struct vmha_column columns[] = {
+		{ "VOLUME", "name" },
+		{ "PATH", "path" },
+		{ "IO_TIMEOUT", "io_timeout_s" },
+		{ "STARTED ON", "started_on" },
+		{ "ROLES", "roles" },
+		{ "FREE", "free" },
+		{ NULL, NULL },
+	};
+	vmha_autoprimitives struct vmha_pcmk_primitives *list = NULL;
+	vmha_autonames struct vmha_names here = { 0 };
+	json_t *out = json_array();
+	size_t i;
+	size_t j;
+	int r = out ? 0 : -ENOMEM;
+
+	(void)argv;
+	if (argc != 1) {
+		json_decref(out);
+		return vmha_usage(err, "no operands are expected");
+	}
+	(void)vmha_pcmk_primitives_read("csv", &list, NULL);
+	(void)vmha_volumes_list(&here, NULL);
+	for (i = 0; r == 0 && list && i < list->count; i++) {
+		r = list_add(out, list->items[i].volume);
+	}
+	for (i = 0; r == 0 && i < here.count; i++) {
+		bool known = false;
+
+		for (j = 0; list && j < list->count; j++) {
+			known = known || vmha_str_eq(list->items[j].volume, here.names[i]);
+		}
+		r = known ? 0 : list_add(out, here.names[i]);
+	}
+	if (r < 0) {
+		json_decref(out);
+		return r;
+	}
+	return vmha_output_list(out, columns, "no volumes: make one with 'vmha volume create'");
+}
+
+static void times_print(unsigned int io)
+{
+	(void)printf("\nTimes that follow from io_timeout = %u s:\n", io);
+	(void)printf(
+		"  renewal                  2 x %u        = %4u s  how often each node renews\n",
+		io, vmha_sanlock_renewal_s(io));
+	(void)printf("  late                     6 x %u        = %4u s  reported as degraded\n", io,
+		     vmha_sanlock_renewal_warn_s(io));
+	(void)printf("  VMs of a node killed     8 x %u        = %4u s  after its last renewal\n",
+		     io, vmha_sanlock_renewal_fail_s(io));
+	(void)printf("  takeover without proof   8 x %u + 60   = %4u s  after a node's last "
+		     "renewal\n",
+		     io, vmha_sanlock_host_dead_s(io));
+	(void)printf("  join                     2 x %u + 1    = %4u s  of a free host id or this "
+		     "node's own\n",
+		     io, vmha_sanlock_join_s(io));
+	(void)printf("  A confirmed fence ends the wait for a takeover earlier.\n");
+}
+
+static int text_print(const json_t *o)
+{
+	static const struct vmha_column host_columns[] = {
+		{ "NODE", "node" },   { "HOST ID", "host_id" },
+		{ "STATE", "state" }, { "RENEWAL SEEN (s AGO)", "renewal_age_s" },
+		{ NULL, NULL },
+	};
+	static const struct vmha_column lease_columns[] = {
+		{ "LEASE", "lease" },	  { "OWNER", "owner" }, { "STATE", "state" },
+		{ "GENERATION", "lver" }, { NULL, NULL },
+	};
+	const json_t *hosts = json_object_get(o, "hosts");
+	const json_t *leases = json_object_get(o, "leases");
+	const json_t *io = json_object_get(o, "io_timeout_s");
+
+	if (json_is_array(hosts)) {
+		(void)printf("\nNodes, as sanlock of this node sees them:\n");
+		(void)vmha_output_table(stdout, hosts, host_columns, "  ");
+	} else {
+		(void)printf(
+			"\nThis node has not joined the volume: sanlock tells nothing here.\n");
+	}
+	if (json_is_array(leases)) {
+		(void)printf("\nLeases:\n");
+		(void)vmha_output_table(stdout, leases, lease_columns, "  ");
+	}
+	if (json_is_integer(io)) {
+		times_print((unsigned int)json_integer_value(io));
+	}
+	return fflush(stdout) == 0 ? 0 : -EIO;
+}
+
+int vmha_volume_show(int argc, char **argv, struct vmha_err **err)
+{
+	static const struct vmha_column lines[] = {
+		{ "Volume", "name" },
+		{ "Id", "id" },
+		{ "Type", "type" },
+		{ "Place", "place" },
+		{ "Path", "path" },
+		{ "Resource", "resource" },
+		{ "Started on", "started_on" },
+		{ "io_timeout (s)", "io_timeout_s" },
+		{ "Free", "free" },
+		{ "Roles", "roles" },
+		{ NULL, NULL },
+	};
+	__attribute__((cleanup(view_free))) struct view v = { 0 };
+	json_t *o;
+	int r;
+
+	if (argc != 2) {
+		return vmha_usage(err, "the volume's name is needed");
+	}
+	view_read(&v, argv[1]);
+	if (!v.here && !v.resource) {
+		return vmha_err_set(err, -ENOENT, "there is no volume %s (see 'vmha volume list')",
+				    argv[1]);
+	}
+	o = volume_json(&v, true);
+	if (!o || vmha_output_is_json()) {
+		return vmha_output_json(o);
+	}
+	human_bytes(o);
+	json_incref(o);
+	r = vmha_output_object(o, lines);
+	if (r == 0) {
+		r = text_print(o);
+	}
+	json_decref(o);
+	return r;
+}
