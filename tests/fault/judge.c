@@ -55,14 +55,18 @@ static bool owns_at(const struct witness_trace *trace, uint64_t host_id, int64_t
 	return !lease || lease->host_id == host_id;
 }
 
-/* Running means a steady use of the processor: a mark alone may be a thread told to stop. */
-static int64_t unleased_ms_of(const struct witness_trace *trace, const struct witness_process *p)
+/* Only while it ran the guest: before and after, a thread may be told something. */
+static int64_t unleased_ms_of(const struct witness_trace *trace, const struct witness_process *p,
+			      const struct run_interval *run)
 {
 	int64_t sum_ms = 0;
 
 	for (size_t i = 1; i < p->count; i++) {
 		const struct run_mark *a = &p->marks[i - 1], *b = &p->marks[i];
 
+		if (!run->ran || a->at_ms < run->begin_ms || b->at_ms > run->end_ms) {
+			continue;
+		}
 		if (b->ran_ns - a->ran_ns > 50000 && b->at_ms - a->at_ms < 500 &&
 		    !owns_at(trace, p->host_id, a->at_ms) &&
 		    !owns_at(trace, p->host_id, b->at_ms)) {
@@ -164,7 +168,7 @@ void judge_trace(const struct witness_trace *trace, struct judgement *ret_judgem
 	for (size_t i = 0; i < trace->process_count; i++) {
 		j.runs[i] = run_interval_of(&trace->processes[i]);
 		j.runners += j.runs[i].ran;
-		j.unleased_ms += unleased_ms_of(trace, &trace->processes[i]);
+		j.unleased_ms += unleased_ms_of(trace, &trace->processes[i], &j.runs[i]);
 	}
 	j.processes_max = processes_max_of(trace);
 	judge_overlaps(trace, &j);
