@@ -61,7 +61,7 @@ run_case() {
 	boot=$(boot_id web1)
 	fenced=$(fences_count)
 	watch web1
-	lab slow node1:mig 20mbit
+	lab slow node1:mig 30mbit
 	cluster crm resource move web1 node2 >>"$WORK/crm.log" 2>&1
 	await 30 "memory flowing" copy_runs
 	on node1 virsh migrate-setmaxdowntime web1 60000
