@@ -5,6 +5,7 @@ cli_vmha_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_
 	$(SANLOCK_CFLAGS)
 cli_vmha_SOURCES = \
 	cli/cli.h \
+	cli/cluster.c cli/cluster.h \
 	cli/lab.c \
 	cli/main.c \
 	cli/move.c \
@@ -16,8 +17,13 @@ cli_vmha_SOURCES = \
 	cli/node_setup.c cli/node_setup.h \
 	cli/options.c \
 	cli/output.c cli/output.h \
+	cli/roles.c cli/roles.h \
 	cli/status.c \
-	cli/vm.c \
+	cli/vm.c cli/vm.h \
+	cli/vmadd.c \
+	cli/vmcheck.c \
+	cli/vmedit.c \
+	cli/vmremove.c \
 	cli/volume.c cli/volume.h \
 	cli/volume_create.c \
 	cli/volume_show.c \

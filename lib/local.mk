@@ -26,6 +26,7 @@ lib_libport_a_SOURCES = \
 	lib/port/lease_sanlock.c lib/port/lease_sanlock.h \
 	lib/port/pcmk.c lib/port/pcmk.h \
 	lib/port/pcmk_xml.c \
+	lib/port/virsh.c lib/port/virsh.h \
 	lib/port/virt.c lib/port/virt.h
 
 lib_librole_a_SOURCES = \
