@@ -46,7 +46,7 @@ node_make_var() {
 	local var=$1 dir
 	mkdir -p "$var"
 	for dir in lib/pacemaker lib/corosync lib/libvirt lib/sanlock lib/vmha lib/pcsd log/corosync \
-		log/pacemaker log/libvirt log/cluster log/vmha cache/libvirt spool; do
+		log/pacemaker log/crmsh log/libvirt log/cluster log/vmha cache/libvirt spool; do
 		if [[ -d /var/$dir ]]; then
 			(cd /var && find "$dir" -type d -print0 |
 				cpio --quiet -0pd "$var" 2>/dev/null)
