@@ -63,3 +63,14 @@ tests_unit_lease_times_SOURCES = tests/unit/lease-times.c
 tests_unit_lease_times_LDADD = lib/libport.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)
 
 include $(srcdir)/tests/fault/local.mk
+# tests by scripts: found by tests/run, not by make
+EXTRA_DIST += tests/run $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/*/*.sh))
+
+# for tests/run
+print-unit-tests:
+	@printf '%s\n' $(TESTS)
+# for tests/lint: every include path and definition, one word a line
+print-c-flags:
+	@printf '%s\n' $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) \
+		$(JANSSON_CFLAGS) $(SANLOCK_CFLAGS) $(FUSE_CFLAGS) -std=gnu11
+.PHONY: print-unit-tests print-c-flags
