@@ -36,14 +36,14 @@ const char *unit_path(const char *name);
 int unit_fd_count(void);
 
 /* The first failed check ends the test. */
-void unit_check(int ok, const char *what, const char *file, int line);
+void unit_fail(const char *what, const char *file, int line) __attribute__((noreturn));
 void unit_check_int(intmax_t got, intmax_t want, const char *what, const char *file, int line);
 void unit_check_str(const char *got, const char *want, const char *what, const char *file,
 		    int line);
 void unit_check_has(const char *text, const char *part, const char *what, const char *file,
 		    int line);
 
-#define CHECK(cond) unit_check(!!(cond), #cond, __FILE__, __LINE__)
+#define CHECK(cond) ((cond) ? (void)0 : unit_fail(#cond, __FILE__, __LINE__))
 #define CHECK_INT(got, want)                                                                       \
 	unit_check_int((intmax_t)(got), (intmax_t)(want), #got, __FILE__, __LINE__)
 #define CHECK_STR(got, want)  unit_check_str(got, want, #got, __FILE__, __LINE__)
