@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=1500 weight=2
+# The Debian packages build from a clean copy, pass lintian, and hold what Pacemaker looks for.
+set -euo pipefail
+
+fail() {
+	printf 'FAILED: %s\n' "$*"
+	exit 1
+}
+
+mkdir src
+cd "$VMHA_SRC"
+if git rev-parse --git-dir >/dev/null 2>&1; then
+	git ls-files -co --exclude-standard -z
+else
+	find . -path ./build -prune -o -type f -print0
+fi | tar --null --ignore-failed-read -cf - -T - | tar -C "$VMHA_TEST_TMP/src" -xf -
+cd "$VMHA_TEST_TMP/src"
+DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" dpkg-buildpackage -us -uc -b
+cd ..
+lintian --no-cfg --allow-root --fail-on error ./*.changes || fail "lintian found errors"
+
+mkdir root
+for deb in ./*.deb; do
+	dpkg-deb -x "$deb" root
+done
+for file in usr/lib/ocf/resource.d/vmha/vm usr/lib/ocf/resource.d/vmha/csv usr/bin/vmha \
+	usr/libexec/vmha/vm-action usr/libexec/vmha/vmha-lab; do
+	[[ -x root/$file ]] || fail "no /$file in the packages"
+done
+version=$(dpkg-parsechangelog -l src/debian/changelog -S Version)
+printf 'vmha %s: ' "$version"
+# what `make install` puts somewhere is in one of the packages
+missing=$(cd "$VMHA_STAGE" && find . -type f | sed 's/\.gz$//' | sort | comm -23 - \
+	<(cd "$VMHA_TEST_TMP/root" && find . -type f | sed 's/\.gz$//' | sort))
+[[ -z $missing ]] || fail "installed by make and in no package: $missing"
+printf '%s files\n' "$(find root -type f | wc -l)"

@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=1200 weight=2
+# All unit tests under the address and undefined-behaviour sanitizers, and under the thread sanitizer.
+set -euo pipefail
+
+for list in address,undefined thread; do
+	dir=$VMHA_BUILD/sanitize-${list%%,*}
+	mkdir -p "$dir"
+	cd "$dir"
+	[[ -e Makefile ]] || "$VMHA_SRC/configure" --quiet --enable-werror --with-sanitizers="$list" \
+		--prefix=/usr --sysconfdir=/etc --localstatedir=/var
+	make -s -j "$(nproc)" all
+	if ! make -s -j "$(nproc)" check; then
+		cat test-suite.log
+		exit 1
+	fi
+	printf '%s: %s\n' "$list" "$(grep -h '^# PASS' test-suite.log)"
+done
