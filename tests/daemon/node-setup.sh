@@ -1,0 +1,331 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=180 weight=1 lab=none
+# `vmha node setup` in namespaces of its own: /etc, /var and /run are copies, so that nothing of
+# this machine is changed.  The files it writes are read back by the real programs.
+set -euo pipefail
+
+if [[ -z ${NODE_SETUP_INSIDE-} ]]; then
+	export NODE_SETUP_INSIDE=1
+	exec unshare --mount --uts --net --pid --fork --kill-child --propagation private "$0" "$@"
+fi
+
+T=$VMHA_TEST_TMP/ns
+ADDRESS=10.71.2.1
+CHECKS=0
+
+fail() {
+	printf 'FAILED: %s\n' "$*" >&2
+	exit 1
+}
+
+ok() {
+	CHECKS=$((CHECKS + 1))
+	printf 'ok: %s\n' "$*"
+}
+
+# Copies that forget everything at the end of the namespace.
+enter() {
+	local dir
+	mkdir -p "$T"
+	mount -t tmpfs none "$T"
+	for dir in etc var; do
+		mkdir -p "$T/$dir/upper" "$T/$dir/work"
+		mount -t overlay overlay -o "lowerdir=/$dir,upperdir=$T/$dir/upper,workdir=$T/$dir/work" "/$dir"
+	done
+	mount -t tmpfs none /run
+	mount -t proc none /proc
+	rm -rf /etc/pki /etc/vmha /etc/sanlock /var/lib/vmha
+	hostname node1
+	ip link set lo up
+	ip link add mig type bridge
+	ip address add "$ADDRESS/24" dev mig
+	ip address add fd71:2::1/64 dev mig nodad
+	ip link set mig up
+}
+
+# Everything about every file of ours, to compare before with after.
+state() {
+	{ find /etc /var/lib/vmha /run -xdev -printf '%p %y %m %U %G %T@ %s %l\n' 2>/dev/null || true; } | sort
+}
+
+setup() {
+	vmha node setup --migration-address "$ADDRESS" "$@"
+}
+
+# refused STATUS WORDS ARGUMENT...: refused with that status and words, and nothing has changed
+refused() {
+	local want=$1 words=$2 before status=0 out
+	shift 2
+	before=$(state)
+	out=$(vmha node setup "$@" 2>&1) || status=$?
+	[[ $status == "$want" ]] || fail "$*: exit $status instead of $want: $out"
+	[[ $out == *"$words"* ]] || fail "$*: does not say '$words' but: $out"
+	[[ $(state | grep -v /run/vmha-node-setup.lock) == "$(grep -v /run/vmha-node-setup.lock <<<"$before")" ]] ||
+		fail "$*: was refused and still changed something"
+	ok "refused: $* ($words)"
+}
+
+test_dry_run() {
+	local before out
+	before=$(state)
+	out=$(setup --dry-run)
+	[[ $(state) == "$before" ]] || fail "a dry run changed something: $(diff <(echo "$before") <(state))"
+	[[ $out == *'+lock_manager = "sanlock"'* ]] || fail "no difference shown: $out"
+	[[ $out == *'files would change'* ]] || fail "no count: $out"
+	ok "a dry run shows the difference and changes nothing"
+	# the difference is one that patch(1) takes
+	setup --dry-run | grep -v '^Note\|^new file\|would change' >"$VMHA_TEST_TMP/diff"
+	patch --dry-run --silent -p1 -d / <"$VMHA_TEST_TMP/diff" || fail "patch refuses the difference"
+	ok "the difference can be applied"
+}
+
+test_apply() {
+	local out
+	cp -a /etc/libvirt "$VMHA_TEST_TMP/libvirt.before"
+	out=$(setup)
+	[[ $out == *"files changed; the old ones are in /var/lib/vmha/backup/"* ]] || fail "$out"
+	# nothing but additions: what was there is there still
+	for f in libvirtd.conf qemu.conf qemu-sanlock.conf; do
+		if diff "$VMHA_TEST_TMP/libvirt.before/$f" "/etc/libvirt/$f" | grep '^<'; then
+			fail "$f lost lines"
+		fi
+	done
+	ok "settings are added, nothing is lost"
+	[[ $(stat -c %a /etc/libvirt/qemu.conf) == "$(stat -c %a "$VMHA_TEST_TMP/libvirt.before/qemu.conf")" ]] ||
+		fail "mode of qemu.conf changed"
+	grep -qx "migration_address=$ADDRESS" /etc/vmha/node.conf || fail "node.conf"
+	grep -qx 'our_host_name = node1' /etc/sanlock/sanlock.conf || fail "sanlock.conf"
+	ok "sanlock and vmha know their names"
+}
+
+test_keys() {
+	local key cert
+	for key in /etc/pki/libvirt/private/{server,client}key.pem /etc/vmha/pki/ca-key.pem; do
+		[[ $(stat -c '%a %U' "$key") == '600 root' ]] || fail "mode of $key"
+	done
+	for key in /etc/pki/qemu/{server,client}-key.pem; do
+		[[ $(stat -c '%a %U' "$key") == '600 libvirt-qemu' ]] || fail "mode of $key"
+	done
+	for cert in /etc/pki/libvirt/servercert.pem /etc/pki/qemu/client-cert.pem; do
+		openssl verify -CAfile /etc/pki/CA/cacert.pem -verify_ip "$ADDRESS" "$cert" >/dev/null ||
+			fail "$cert is not good for $ADDRESS"
+		openssl x509 -in "$cert" -noout -checkhost node1 | grep -q 'does match' || fail "$cert: no node1"
+		openssl x509 -in "$cert" -noout -text | grep -q 'rsaEncryption' || fail "$cert: not RSA"
+	done
+	ok "certificates are good for the address and the name, keys are private"
+}
+
+test_again() {
+	local before out
+	before=$(state)
+	out=$(setup)
+	[[ $out == *'node1: nothing to change.'* ]] || fail "$out"
+	[[ $(state) == "$before" ]] || fail "a second run changed something"
+	out=$(vmha node setup)
+	[[ $out == *'nothing to change.'* ]] || fail "without the address: $out"
+	[[ $(setup --output json | jq -c '[.changes, .backup, .dry_run]') == '[[],null,false]' ]] || fail "json"
+	[[ $(state) == "$before" ]] || fail "a third run changed something"
+	ok "a second run changes nothing, not even a time"
+}
+
+# Real libvirtd with real files: it starts, listens on that address only, and takes our certificate.
+test_libvirtd() {
+	local pid i
+	sed -i 's/^#auth_unix_rw.*/auth_unix_rw = "none"/' /etc/libvirt/libvirtd.conf
+	mkdir -p /run/libvirt
+	libvirtd --listen >"$VMHA_TEST_TMP/libvirtd.log" 2>&1 &
+	pid=$!
+	for ((i = 0; i < 300; i++)); do
+		if [[ -n $(ss -Hltn "sport = :16514") ]]; then
+			break
+		fi
+		kill -0 "$pid" 2>/dev/null || fail "libvirtd ended: $(cat "$VMHA_TEST_TMP/libvirtd.log")"
+		sleep 0.1
+	done
+	[[ $(ss -Hltn "sport = :16514" | awk '{ print $4 }') == "$ADDRESS:16514" ]] ||
+		fail "listens on $(ss -Hltn)"
+	timeout 60 virsh -c "qemu+tls://$ADDRESS/system" version >"$VMHA_TEST_TMP/virsh.log" 2>&1 ||
+		fail "libvirtd does not answer over TLS: $(cat "$VMHA_TEST_TMP/virsh.log" "$VMHA_TEST_TMP/libvirtd.log")"
+	[[ $(virsh -c "qemu+tls://$ADDRESS/system" capabilities | xmllint --xpath 'string(/capabilities/host/uuid)' -) == \
+		"$(sed -n 's/^host_uuid = "\(.*\)"/\1/p' /etc/libvirt/libvirtd.conf)" ]] || fail "libvirtd does not have our UUID"
+	kill "$pid"
+	wait "$pid" || true
+	ok "libvirtd takes the files: TLS on $ADDRESS, lock manager sanlock, our UUID"
+}
+
+test_restore() {
+	local backup
+	backup=$(find /var/lib/vmha/backup -mindepth 1 -maxdepth 1 | sort | head -n 1)
+	xargs rm -f <"$backup/created"
+	cp -a "$backup/etc/." /etc/
+	for f in libvirtd.conf qemu.conf qemu-sanlock.conf; do
+		cmp "$VMHA_TEST_TMP/libvirt.before/$f" "/etc/libvirt/$f" || fail "$f is not as before"
+		[[ $(stat -c '%a %U %G %y' "/etc/libvirt/$f") == "$(stat -c '%a %U %G %y' "$VMHA_TEST_TMP/libvirt.before/$f")" ]] ||
+			fail "mode or time of $f is not as before"
+	done
+	[[ ! -e /etc/vmha/node.conf && ! -e /etc/sanlock/sanlock.conf && ! -e /etc/pki/CA/cacert.pem ]] ||
+		fail "new files are left"
+	ok "the backup restores every byte"
+}
+
+test_own_settings_stay() {
+	local out
+	printf 'max_clients = 77 # ours\nkeepalive_interval = 2\nlisten_tls=0\nlisten_tls=0\n' >>/etc/libvirt/libvirtd.conf
+	out=$(setup --set 'qemu.conf:cgroup_controllers=[ ]' --set=qemu.conf:user='"root"' \
+		--set sanlock.conf:use_watchdog=0 --host-uuid 6c9c6e2a-5a5b-4a55-8a3c-0123456789ab)
+	grep -qx 'max_clients = 77 # ours' /etc/libvirt/libvirtd.conf || fail "max_clients"
+	[[ $(grep -c '^keepalive_interval' /etc/libvirt/libvirtd.conf) == 1 ]] || fail "keepalive_interval is there twice"
+	[[ $(grep '^#*listen_tls=' /etc/libvirt/libvirtd.conf) == $'listen_tls=1\n#listen_tls=0' ]] || fail "listen_tls"
+	grep -qx 'host_uuid = "6c9c6e2a-5a5b-4a55-8a3c-0123456789ab"' /etc/libvirt/libvirtd.conf || fail "host_uuid"
+	grep -qx 'cgroup_controllers = \[ \]' /etc/libvirt/qemu.conf || fail "cgroup_controllers"
+	grep -qx 'use_watchdog = 0' /etc/sanlock/sanlock.conf || fail "use_watchdog"
+	[[ $(stat -c %U /etc/pki/qemu/server-key.pem) == root ]] || fail "the key is not QEMU's user's"
+	[[ $(setup) == *'nothing to change'* ]] || fail "settings of --set do not stay"
+	ok "own settings stay, --set adds more"
+}
+
+test_bad_input() {
+	local key=$VMHA_TEST_TMP/pki
+	mkdir -p "$key"
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$key/ec.key" 2>/dev/null
+	openssl req -x509 -new -key "$key/ec.key" -subj /CN=x -days 9 -out "$key/ec.pem" \
+		-addext subjectAltName=IP:$ADDRESS 2>/dev/null
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$key/ca.key" -subj /CN=ca -days 9 -out "$key/ca.pem" 2>/dev/null
+	openssl req -newkey rsa:2048 -nodes -keyout "$key/other.key" -subj /CN=other -out "$key/other.csr" 2>/dev/null
+	printf 'subjectAltName=IP:10.71.2.9\n' >"$key/ext"
+	openssl x509 -req -in "$key/other.csr" -CA "$key/ca.pem" -CAkey "$key/ca.key" -days 9 \
+		-extfile "$key/ext" -out "$key/other.pem" 2>/dev/null
+	printf 'garbage\n' >"$key/garbage"
+
+	refused 1 'is not an IP address' --migration-address node1-mig
+	refused 1 'is not an IP address' --migration-address 10.71.2.300
+	refused 1 'is not an IP address' --migration-address ''
+	refused 1 'is not an address of this host (it has: 10.71.2.1 fd71:2::1)' --migration-address 10.71.2.2
+	refused 1 'other nodes cannot reach' --migration-address 127.0.0.1
+	refused 1 'other nodes cannot reach' --migration-address ::1
+	refused 1 'other nodes cannot reach' --migration-address 0.0.0.0
+	refused 1 'other nodes cannot reach' --migration-address 224.0.0.1
+	set -- --migration-address "$ADDRESS"
+	refused 1 '--ca-cert needs --ca-key' "$@" --ca-cert "$key/ca.pem"
+	refused 1 '--ca-key goes with --ca-cert' "$@" --ca-key "$key/ca.key"
+	refused 1 '--cert and --key go together' "$@" --cert "$key/other.pem"
+	refused 1 'No such file' "$@" --ca-cert "$key/ca.pem" --ca-key "$key/none"
+	refused 1 'is not a file' "$@" --ca-cert "$key/ca.pem" --ca-key "$key"
+	refused 1 'is not a certificate' "$@" --ca-cert "$key/garbage" --ca-key "$key/ca.key"
+	refused 1 'is not a private key' "$@" --ca-cert "$key/ca.pem" --ca-key "$key/garbage"
+	refused 1 'is not the key of' "$@" --ca-cert "$key/ca.pem" --ca-key "$key/other.key"
+	refused 1 'is not a certificate of a CA' "$@" --ca-cert "$key/other.pem" --ca-key "$key/other.key"
+	refused 1 'is not an RSA key' "$@" --ca-cert "$key/ca.pem" --cert "$key/ec.pem" --key "$key/ec.key"
+	refused 1 'is not good for 10.71.2.1' "$@" --ca-cert "$key/ca.pem" --cert "$key/other.pem" --key "$key/other.key"
+	refused 2 '--host-uuid is auto, keep or a UUID' "$@" --host-uuid 1234
+	refused 2 '--host-uuid is auto, keep or a UUID' "$@" --host-uuid 00000000-0000-0000-0000-000000000000
+	refused 2 "cannot be sanlock's host name" "$@" --sanlock-host-name 'a b'
+	refused 2 '--set takes FILE:KEY=VALUE' "$@" --set qemu.conf
+	refused 2 '--set knows the files' "$@" --set passwd:a=1
+	refused 2 'setup decides it itself' "$@" --set 'qemu.conf:lock_manager="lockd"'
+	refused 2 'needs quotes' "$@" --set qemu.conf:user=root
+	refused 2 'needs a value' "$@" --set
+	refused 2 'unknown option' "$@" --frobnicate
+	refused 2 'is too much' "$@" now
+	refused 1 'needs systemd' "$@" --restart
+}
+
+test_bad_host() {
+	local f=/etc/libvirt/qemu.conf
+
+	cp -a "$f" "$VMHA_TEST_TMP/qemu.conf"
+	printf 'cgroup_controllers = [ "cpu",\n' >>"$f"
+	refused 1 "/etc/libvirt/qemu.conf: line $(wc -l <"$f"): the value of cgroup_controllers is not closed"
+	printf 'a\0b\n' >"$f"
+	refused 1 'is not a text file'
+	cp -a "$VMHA_TEST_TMP/qemu.conf" "$f"
+	hostname "$(printf 'x%.0s' {1..50})"
+	refused 1 "cannot be a node's name"
+	hostname node1
+	printf 'changed\n' >>/etc/sanlock/sanlock.conf
+	sed -i 's/^our_host_name.*/our_host_name = other/' /etc/sanlock/sanlock.conf
+	mount --bind /etc /etc
+	mount -o remount,bind,ro /etc
+	refused 1 'Read-only file system'
+	umount /etc
+	local status=0 out
+	out=$(setpriv --reuid=65534 --clear-groups "$(command -v vmha)" node setup 2>&1) || status=$?
+	[[ $status == 1 && $out == *root* ]] || fail "without root: exit $status: $out"
+	ok "refused without root"
+}
+
+# Another CA and a ready certificate replace what is installed.
+test_given_ca() {
+	local key=$VMHA_TEST_TMP/pki
+	setup --ca-cert "$key/ca.pem" --ca-key "$key/ca.key" >/dev/null
+	cmp "$key/ca.pem" /etc/pki/CA/cacert.pem || fail "CA not installed"
+	openssl verify -CAfile "$key/ca.pem" -verify_ip "$ADDRESS" /etc/pki/qemu/server-cert.pem >/dev/null ||
+		fail "not signed by the CA given"
+	[[ $(setup --ca-cert "$key/ca.pem" --ca-key "$key/ca.key") == *'nothing to change'* ]] || fail "signs again"
+	ok "a CA that is given signs, once"
+	cp /etc/pki/libvirt/servercert.pem "$key/ready.pem"
+	cp /etc/pki/libvirt/private/serverkey.pem "$key/ready.key"
+	chmod 644 /etc/pki/libvirt/private/serverkey.pem
+	rm /etc/pki/qemu/client-*
+	setup --ca-cert "$key/ca.pem" --cert "$key/ready.pem" --key "$key/ready.key" >/dev/null
+	cmp "$key/ready.pem" /etc/pki/qemu/client-cert.pem || fail "ready certificate not installed"
+	[[ $(stat -c %a /etc/pki/libvirt/private/serverkey.pem) == 600 ]] || fail "a key that was readable stays so"
+	ok "a ready certificate is installed, the modes of keys are put right"
+	rm /etc/pki/qemu/client-* /etc/vmha/pki/*
+	refused 1 'there is a CA in /etc/pki/CA/cacert.pem already'
+	setup --ca-cert "$key/ca.pem" --cert "$key/ready.pem" --key "$key/ready.key" >/dev/null
+}
+
+test_ipv6() {
+	vmha node setup --migration-address fd71:2::1 --ca-cert "$VMHA_TEST_TMP/pki/ca.pem" \
+		--ca-key "$VMHA_TEST_TMP/pki/ca.key" >/dev/null
+	grep -qx 'migration_address=fd71:2::1' /etc/vmha/node.conf || fail "node.conf"
+	openssl verify -CAfile /etc/pki/CA/cacert.pem -verify_ip fd71:2::1 /etc/pki/qemu/server-cert.pem >/dev/null ||
+		fail "certificate is not for the new address"
+	ok "another address gets another certificate; IPv6 works"
+}
+
+# With systemd as init, the order of daemons comes too (systemctl works on the files alone here).
+test_systemd() {
+	local out
+	mkdir -p /run/systemd/system
+	export SYSTEMD_OFFLINE=1
+	out=$(setup --ca-cert "$VMHA_TEST_TMP/pki/ca.pem" --ca-key "$VMHA_TEST_TMP/pki/ca.key")
+	[[ $out == *'Enabled libvirtd-tls.socket'* ]] || fail "$out"
+	grep -qx "ListenStream=$ADDRESS:16514" /etc/systemd/system/libvirtd-tls.socket.d/vmha.conf || fail "socket"
+	[[ -L /etc/systemd/system/sockets.target.wants/libvirtd-tls.socket ]] || fail "socket not enabled"
+	if systemd-analyze verify --man=no libvirtd-tls.socket pacemaker.service resource-agents-deps.target 2>&1 |
+		grep -i 'vmha.conf\|cycle'; then
+		fail "systemd does not take our files"
+	fi
+	grep -qx 'LIBVIRTD_ARGS=""' /etc/default/libvirtd || fail "libvirtd would end when idle"
+	[[ $(setup) == *'nothing to change'* ]] || fail "second run: $(setup)"
+	ok "systemd: units, order and socket; again idempotent"
+}
+
+test_link() {
+	mv /etc/libvirt/qemu.conf /etc/libvirt/qemu.conf.real
+	sed -i '/^lock_manager/d' /etc/libvirt/qemu.conf.real
+	ln -s qemu.conf.real /etc/libvirt/qemu.conf
+	setup >/dev/null
+	[[ -L /etc/libvirt/qemu.conf ]] || fail "the link became a file"
+	grep -q '^lock_manager' /etc/libvirt/qemu.conf.real || fail "not written through the link"
+	ok "a symbolic link stays one"
+}
+
+enter
+test_dry_run
+test_apply
+test_keys
+test_again
+test_libvirtd
+test_restore
+test_own_settings_stay
+test_bad_input
+test_bad_host
+test_given_ca
+test_ipv6
+test_systemd
+test_link
+printf '%d checks passed\n' "$CHECKS"
