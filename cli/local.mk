@@ -10,7 +10,10 @@ cli_vmha_SOURCES = \
 	cli/main.c \
 	cli/move.c \
 	cli/node.c \
+	cli/node_checks.c \
+	cli/node_doctor.c cli/node_report.h \
 	cli/node_facts.c cli/node_facts.h \
+	cli/node_live.c \
 	cli/node_pki.c cli/node_pki.h \
 	cli/node_plan.c cli/node_plan.h \
 	cli/node_settings.c \

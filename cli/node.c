@@ -27,5 +27,17 @@ const struct vmha_command vmha_commands_node[] = {
 		vmha_node_setup,
 		false,
 	},
+	{
+		"node doctor",
+		"",
+		"Check this host and say what to do",
+		"Checks all that setup configures, and what answers: sanlock, libvirtd, "
+		"Pacemaker,\n"
+		"fencing, the other nodes.  Each line is ok, warn or fail, with what to do about "
+		"it.\n"
+		"Exit status 0, or 3 when something fails.\n",
+		vmha_node_doctor,
+		false,
+	},
 	{ 0 },
 };

@@ -300,17 +300,19 @@ static bool comm_starts(const char *pid, const char *name)
 	       vmha_str_starts(comm, name);
 }
 
-bool vmha_node_process_runs(const char *name)
+pid_t vmha_node_process_find(const char *name)
 {
 	vmha_autodir DIR *d = opendir("/proc");
 	const struct dirent *e;
+	uint64_t pid;
 
 	while (d && (e = readdir(d))) {
-		if (isdigit((unsigned char)e->d_name[0]) && comm_starts(e->d_name, name)) {
-			return true;
+		if (vmha_str_u64(e->d_name, 1, INT32_MAX, &pid) == 0 &&
+		    comm_starts(e->d_name, name)) {
+			return (pid_t)pid;
 		}
 	}
-	return false;
+	return 0;
 }
 
 char *vmha_node_setting(const char *path, const char *key)

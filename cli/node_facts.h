@@ -47,8 +47,8 @@ void vmha_node_uuid_derive(const char *node, char *uuid /* VMHA_UUID_SIZE */);
 /** @return true for a UUID in lower or upper case with dashes that libvirt takes (digits differ) */
 bool vmha_node_uuid_valid(const char *uuid);
 
-/** Does anything run as the program @name (as in /proc/PID/comm, a prefix of it)? */
-bool vmha_node_process_runs(const char *name);
+/** A process whose name (/proc/PID/comm) begins with @name. @return 0: there is none */
+pid_t vmha_node_process_find(const char *name);
 
 /** Setting of node.conf and the like, quotes removed. @return NULL: not set, or not readable */
 char *vmha_node_setting(const char *path, const char *key);

@@ -135,7 +135,7 @@ static int host_check(const struct vmha_node_request *req, const struct vmha_nod
 	if (!glob_any("/usr/sbin/sanlock")) {
 		return vmha_err_set(err, -ENOENT, "sanlock is not installed: apt install sanlock");
 	}
-	if (vmha_node_process_runs("pacemaker-remot") && !vmha_node_process_runs("pacemakerd")) {
+	if (vmha_node_process_find("pacemaker-remot") && !vmha_node_process_find("pacemakerd")) {
 		return vmha_err_set(err, -ENOTSUP,
 				    "%s is a Pacemaker Remote node: vmha needs a full cluster "
 				    "node (corosync gives it its host id)",
@@ -309,7 +309,7 @@ static bool lockspace_joined(void)
 
 static int restart_allowed(struct vmha_err **err)
 {
-	if (vmha_node_process_runs("qemu-") || vmha_node_process_runs("kvm")) {
+	if (vmha_node_process_find("qemu-") || vmha_node_process_find("kvm")) {
 		return vmha_err_set(err, -EBUSY,
 				    "--restart is refused while a VM runs here: move "
 				    "the VMs away first (crm node standby)");

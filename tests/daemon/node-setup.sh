@@ -304,6 +304,24 @@ test_systemd() {
 	ok "systemd: units, order and socket; again idempotent"
 }
 
+# Without a cluster it fails, names what is wrong, and says so in JSON too.
+test_doctor() {
+	local status=0 out
+	out=$(vmha node doctor --output json) || status=$?
+	[[ $status == 3 ]] || fail "doctor: exit $status: $out"
+	jq -e '.node == "node1" and .failures > 0 and ([.checks[] | select(.state == "fail") | .do] | all)' <<<"$out" >/dev/null ||
+		fail "doctor's JSON: $out"
+	[[ $(jq -r '.checks[] | select(.check == "settings" or .check == "certificates") | .state' <<<"$out") == $'ok\nok' ]] ||
+		fail "doctor finds fault with what setup did: $out"
+	sed -i '/^lock_manager/d' /etc/libvirt/qemu.conf
+	rm /etc/pki/qemu/server-key.pem
+	out=$(vmha node doctor) || true
+	[[ $out == *'/etc/libvirt/qemu.conf is not set up'* && $out == *'cannot read /etc/pki/qemu/server-key.pem'* ]] ||
+		fail "doctor does not see what is missing: $out"
+	setup --ca-cert "$VMHA_TEST_TMP/pki/ca.pem" --ca-key "$VMHA_TEST_TMP/pki/ca.key" >/dev/null
+	ok "doctor sees what setup did, and what was undone"
+}
+
 test_link() {
 	mv /etc/libvirt/qemu.conf /etc/libvirt/qemu.conf.real
 	sed -i '/^lock_manager/d' /etc/libvirt/qemu.conf.real
@@ -327,5 +345,6 @@ test_bad_host
 test_given_ca
 test_ipv6
 test_systemd
+test_doctor
 test_link
 printf '%d checks passed\n' "$CHECKS"
