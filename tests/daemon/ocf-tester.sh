@@ -49,17 +49,17 @@ for NAME in vm csv; do
 	shown "$NAME"
 done
 
-step "ocf-tester of the VM agent, with the role unmanaged and stopped"
+step "ocf-tester of the VM agent, with the role in maintenance and stopped"
 role_make web1
-cluster crm_resource --resource web1 --meta --set-parameter is-managed --parameter-value false >/dev/null
+cluster crm_resource --resource web1 --meta --set-parameter maintenance --parameter-value true >/dev/null
 settled 60
 HOME_NODE=$(role_place web1)
 agent "$HOME_NODE" web1 stop >"$WORK/stop.log" 2>&1 || fail "stop: $(cat "$WORK/stop.log")"
 tester "$HOME_NODE" vm web1 -o "volume=$VOLUME"
 [[ -z $(qemu_nodes web1) ]] || fail "ocf-tester has left the VM running"
 
-step "ocf-tester of the volume agent, with the volume unmanaged and left on that node"
-cluster crm_resource --resource "$VOLUME" --meta --set-parameter is-managed --parameter-value false >/dev/null
+step "ocf-tester of the volume agent, with the volume in maintenance (its monitor would fence)"
+cluster crm_resource --resource "$VOLUME" --meta --set-parameter maintenance --parameter-value true >/dev/null
 settled 60
 IO=$(cluster crm_resource --resource "$VOLUME" --get-parameter io_timeout 2>/dev/null || echo 1)
 TYPE=$(cluster crm_resource --resource "$VOLUME" --get-parameter type 2>/dev/null || echo dir)

@@ -150,9 +150,9 @@ back_by_hand() {
 
 states_by_hand() {
 	local boot dir old=$WORK/old
-	step "saved states tampered with (the role unmanaged, the agent called by hand)"
+	step "saved states tampered with (the role in maintenance, the agent called by hand)"
 	role_to "$VM" node1
-	cluster crm_resource --resource "$VM" --meta --set-parameter is-managed --parameter-value false >/dev/null
+	cluster crm_resource --resource "$VM" --meta --set-parameter maintenance --parameter-value true >/dev/null
 	settled 60
 	dir=$(dirname "$(role_file "$VM" x)")
 	mkdir "$old"
@@ -211,7 +211,7 @@ states_by_hand() {
 	back_by_hand
 
 	unwatch "$VM"
-	cluster crm_resource --resource "$VM" --meta --delete-parameter is-managed >/dev/null
+	cluster crm_resource --resource "$VM" --meta --delete-parameter maintenance >/dev/null
 	on node1 crm_resource --cleanup --resource "$VM" >/dev/null 2>&1 || true
 	settled 120
 	await 60 "$VM managed" role_managed "$VM"
