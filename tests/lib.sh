@@ -208,23 +208,27 @@ node_procs() {
 
 # node_pids NODE PATTERN: pids (of this machine) of the node whose command line matches.
 node_pids() {
-	local pid
+	local pid words
 	while read -r pid; do
-		if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qE -- "$2"; then
+		words=()
+		mapfile -d '' words 2>/dev/null <"/proc/$pid/cmdline" || continue
+		if [[ "${words[*]}" =~ $2 ]]; then
 			printf '%s\n' "$pid"
 		fi
-	done <"$(node_procs "$1")"
+	done 2>/dev/null <"$(node_procs "$1")"
 }
 
 # daemon_pid NODE DAEMON
 daemon_pid() {
-	local pid
+	local pid comm
 	while read -r pid; do
-		if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$2" ]]; then
+		comm=
+		read -r comm 2>/dev/null <"/proc/$pid/comm" || continue
+		if [[ $comm == "$2" ]]; then
 			printf '%s\n' "$pid"
 			return 0
 		fi
-	done <"$(node_procs "$1")"
+	done 2>/dev/null <"$(node_procs "$1")"
 	return 1
 }
 
