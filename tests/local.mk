@@ -9,6 +9,7 @@ unit_tests = \
 	tests/unit/test-domxml \
 	tests/unit/test-err \
 	tests/unit/test-file \
+	tests/unit/test-judge \
 	tests/unit/test-log \
 	tests/unit/test-mono \
 	tests/unit/test-proc \
