@@ -6,6 +6,7 @@ cli_vmha_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_
 cli_vmha_SOURCES = \
 	cli/cli.h \
 	cli/cluster.c cli/cluster.h \
+	cli/heal.c cli/heal.h \
 	cli/lab.c \
 	cli/main.c \
 	cli/move.c \

@@ -186,6 +186,9 @@ static int object_lines(const json_t *object, const struct vmha_column *lines)
 		if (!text) {
 			return -ENOMEM;
 		}
+		if (!value_find(object, lines[i].key)) {
+			continue;
+		}
 		(void)printf("%s:%*s %s\n", lines[i].title,
 			     (int)(width - text_width(lines[i].title)), "", text);
 	}

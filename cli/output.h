@@ -30,7 +30,8 @@ bool vmha_output_is_json(void);
  */
 int vmha_output_list(json_t *list, const struct vmha_column *columns, const char *empty);
 
-/** Print one object. @param object freed. @return as vmha_output_list() */
+/** Print one object; a key it does not have gives no line. @param object freed. @return as
+ * vmha_output_list() */
 int vmha_output_object(json_t *object, const struct vmha_column *lines);
 
 /** With --output json print @value; else nothing. @param value freed. @return as above */

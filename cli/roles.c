@@ -30,6 +30,9 @@ static const char *state_word(const struct vmha_pcmk_resource *r)
 	if (r->failed) {
 		return "failed";
 	}
+	if (!r->nodes_count && strcmp(r->target_role, "Stopped") == 0) {
+		return "disabled";
+	}
 	if (strcmp(r->pending, "Migrating") == 0) {
 		return "moving";
 	}
@@ -80,7 +83,7 @@ static json_t *last_move(const struct vmha_pcmk_primitive *p)
 	(void)snprintf(role.name, sizeof(role.name), "%s", p->name);
 	(void)snprintf(role.volume, sizeof(role.volume), "%s", p->volume);
 	return vmha_role_load(&role, VMHA_RECORD_MOVE, &m, NULL) == 0 ? vmha_roles_move_json(&m)
-								      : json_null();
+								      : NULL;
 }
 
 static bool role_enabled(const struct vmha_pcmk_primitive *p)
@@ -117,7 +120,7 @@ json_t *vmha_roles_one(const struct vmha_pcmk_state *s, const struct vmha_pcmk_p
 			(void)json_array_append_new(node, json_string(r->nodes[i]));
 		}
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:s?, s:o}", "name", p->name,
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:s*, s:o*}", "name", p->name,
 			 "volume", p->volume, "mode", *p->mode ? p->mode : "live", "state",
 			 state_word(r), "node", node ? node : json_null(), "enabled",
 			 role_enabled(p), "ok", ok, "problem", ok ? NULL : why.text, "last_move",

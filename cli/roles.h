@@ -10,8 +10,9 @@
 /* Roles as JSON, for `vm list`, `vm show` and `status`. */
 
 /**
- * {name, volume, mode, state, node, enabled, ok, problem, last_move}
- * state: running, stopped, starting, stopping, moving, blocked, failed, unmanaged
+ * {name, volume, mode, state, node, enabled, ok} and, where there are, problem and last_move.
+ * state: running, stopped, disabled, starting, stopping, moving, blocked, failed, unknown; node: a
+ * name, an array of them while it is on several, or null
  * @return NULL when memory ran out
  */
 json_t *vmha_roles_one(const struct vmha_pcmk_state *state, const struct vmha_pcmk_primitive *p);

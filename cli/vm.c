@@ -275,8 +275,8 @@ const struct vmha_command vmha_commands_vm[] = {
 		.name = "vm list",
 		.args = "",
 		.summary = "List the roles",
-		.help = "STATE is running, stopped, starting, stopping, moving, blocked, failed or "
-			"unknown.\n",
+		.help = "STATE is running, stopped, disabled, starting, stopping, moving, blocked, "
+			"failed or unknown.\n",
 		.run = vm_list,
 	},
 	{

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/heal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cluster.h"
+#include "cli/output.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/mono.h"
+#include "lib/port/nodes.h"
+#include "lib/port/virt.h"
+
+#define ANSWER VMHA_SPAN_S(5)
+
+struct patient {
+	const struct vmha_role *role;
+	struct vmha_role_record rec;
+	struct vmha_mono deadline;
+	char *self;
+};
+
+/* What the nodes and the volume say together. */
+struct finding {
+	char holder[VMHA_NODE_SIZE];  /* of the lease; "" free */
+	char runner[VMHA_NODE_SIZE];  /* libvirtd there says it runs */
+	char present[VMHA_NODE_SIZE]; /* a paused process */
+	unsigned int runners;
+	unsigned int silent;
+	struct vmha_str text; /* every witness, for messages */
+};
+
+static void finding_free(struct finding *f)
+{
+	vmha_str_free(&f->text);
+}
+
+static const char *witness_word(enum vmha_virt_witness w)
+{
+	switch (w) {
+	case VMHA_VIRT_ABSENT:
+	case VMHA_VIRT_SHUTOFF:
+		return "not there";
+	case VMHA_VIRT_RUNNING:
+		return "running";
+	case VMHA_VIRT_PAUSED_IOERROR:
+		return "paused by an I/O error";
+	case VMHA_VIRT_PAUSED_MIGRATION:
+		return "paused in a migration";
+	case VMHA_VIRT_PAUSED:
+	case VMHA_VIRT_PAUSED_OTHER:
+		return "paused";
+	case VMHA_VIRT_CRASHED:
+		return "crashed";
+	case VMHA_VIRT_UNASKED:
+	case VMHA_VIRT_SILENT:
+	default:
+		return "no answer";
+	}
+}
+
+static void node_ask(const struct patient *p, const char *node, struct finding *f)
+{
+	enum vmha_virt_witness w = VMHA_VIRT_SILENT;
+	vmha_autofree char *address = NULL;
+
+	if (vmha_cluster_address(node, p->self, &address, NULL) < 0 ||
+	    vmha_virt_ask_at(address, p->rec.uuid, ANSWER, &w, NULL) < 0) {
+		w = VMHA_VIRT_SILENT;
+	}
+	(void)vmha_str_add(&f->text, ", libvirt on %s: %s", node, witness_word(w));
+	switch (w) {
+	case VMHA_VIRT_RUNNING:
+		(void)snprintf(f->runner, sizeof(f->runner), "%s", node);
+		f->runners++;
+		break;
+	case VMHA_VIRT_SILENT:
+	case VMHA_VIRT_UNASKED:
+		f->silent++;
+		break;
+	case VMHA_VIRT_ABSENT:
+	case VMHA_VIRT_SHUTOFF:
+		break;
+	case VMHA_VIRT_PAUSED:
+	case VMHA_VIRT_PAUSED_IOERROR:
+	case VMHA_VIRT_PAUSED_MIGRATION:
+	case VMHA_VIRT_PAUSED_OTHER:
+	case VMHA_VIRT_CRASHED:
+	default:
+		(void)snprintf(f->present, sizeof(f->present), "%s", node);
+	}
+}
+
+static int lease_ask(const struct patient *p, struct finding *f, struct vmha_err **err)
+{
+	vmha_autonodes struct vmha_nodes nodes = { 0 };
+	struct vmha_lease_owner owner = { 0 };
+	struct vmha_lease lease;
+	char name[VMHA_NODE_SIZE];
+	int r;
+
+	vmha_role_lease(&p->rec, &lease);
+	r = vmha_lease_owner(&lease, &owner, err);
+	if (r < 0) {
+		return r;
+	}
+	(void)vmha_nodes_read(&nodes, NULL);
+	if (owner.held) {
+		(void)snprintf(f->holder, sizeof(f->holder), "%s",
+			       vmha_nodes_name(&nodes, owner.host.host_id, name));
+	}
+	return vmha_str_add(&f->text, "lease: %s%s", owner.held ? "held on " : "free", f->holder);
+}
+
+static int evidence_read(const struct patient *p, struct finding *f, struct vmha_err **err)
+{
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	size_t i;
+	int r = lease_ask(p, f, err);
+
+	r = r < 0 ? r : vmha_pcmk_state_read(&s, err);
+	for (i = 0; r == 0 && i < s->nodes_count; i++) {
+		if (s->nodes[i].unclean) {
+			(void)vmha_str_add(&f->text, ", node %s: to be fenced", s->nodes[i].name);
+			f->silent++;
+		} else if (s->nodes[i].online && !s->nodes[i].remote) {
+			node_ask(p, s->nodes[i].name, f);
+		}
+	}
+	return r;
+}
+
+/*
+ * Clear enough to let Pacemaker ask its agents again: their monitor applies the lease rule, so a
+ * process without its lease ends by itself; but nobody may run it twice, and while nobody holds the
+ * lease every node must have answered.
+ */
+static bool finding_clear(const struct finding *f)
+{
+	if (f->runners > 1) {
+		return false;
+	}
+	if (*f->holder) {
+		return f->runners == 0 || strcmp(f->holder, f->runner) == 0;
+	}
+	return f->silent == 0;
+}
+
+/* Storage and libvirtd give no event for "it is clear now": asked again each second. */
+static int evidence_await(const struct patient *p, char *ret_node, struct vmha_err **err)
+{
+	for (;;) {
+		__attribute__((cleanup(finding_free))) struct finding f = { 0 };
+		int r = evidence_read(p, &f, err);
+
+		if (r < 0) {
+			return r;
+		}
+		if (finding_clear(&f)) {
+			const char *at = *f.holder ? f.holder : (*f.runner ? f.runner : f.present);
+
+			(void)snprintf(ret_node, VMHA_NODE_SIZE, "%s", at);
+			return 0;
+		}
+		if (vmha_mono_passed(p->deadline)) {
+			return vmha_err_set(
+				err, -EAGAIN,
+				"%s: it is not certain where it runs (%s): nothing was "
+				"cleaned up; repair what does not answer, then run: vmha heal "
+				"%s",
+				p->role->name, f.text.text ? f.text.text : "", p->role->name);
+		}
+		vmha_mono_pace(VMHA_SPAN_S(1));
+	}
+}
+
+int vmha_heal_abort(const struct vmha_role_record *rec, const char *node, struct vmha_err **err)
+{
+	vmha_autofree char *address = NULL;
+	vmha_autofree char *self = NULL;
+	int r = vmha_pcmk_self(&self, err);
+
+	r = r < 0 ? r : vmha_cluster_address(node, self, &address, err);
+	return r < 0 ? r : vmha_virt_job_abort(address, rec->uuid, ANSWER, err);
+}
+
+/* Outgoing jobs only: an incoming one ends with its source's. @return 1 there was one */
+static int job_abort_on(const struct patient *p, const char *node)
+{
+	struct vmha_virt_job job = { 0 };
+	vmha_autofree char *address = NULL;
+
+	if (vmha_cluster_address(node, p->self, &address, NULL) < 0 ||
+	    vmha_virt_job(address, p->rec.uuid, ANSWER, &job, NULL) < 0 ||
+	    (job.kind != VMHA_VIRT_JOB_OUT && job.kind != VMHA_VIRT_JOB_OTHER)) {
+		return 0;
+	}
+	vmha_output_step("%s: aborting the move that node %s still works on", p->role->name, node);
+	(void)vmha_virt_job_abort(address, p->rec.uuid, ANSWER, NULL);
+	return 1;
+}
+
+/* Ends by itself soon after; libvirt's events would need a loop of their own for this one wait. */
+static void jobs_end(const struct patient *p, const struct vmha_pcmk_state *s)
+{
+	int running;
+	size_t i;
+
+	do {
+		running = 0;
+		for (i = 0; i < s->nodes_count; i++) {
+			if (s->nodes[i].online && !s->nodes[i].unclean && !s->nodes[i].remote) {
+				running += job_abort_on(p, s->nodes[i].name);
+			}
+		}
+		if (running) {
+			vmha_mono_pace(VMHA_SPAN_MS(500));
+		}
+	} while (running && !vmha_mono_passed(p->deadline));
+}
+
+static unsigned int left_s(const struct patient *p)
+{
+	int ms = vmha_mono_left_ms(p->deadline);
+
+	return ms < 5000 ? 5 : (unsigned int)ms / 1000;
+}
+
+static int managed_await(const struct patient *p, char *ret_node, struct vmha_err **err)
+{
+	struct vmha_cluster_wait w = { .role = p->role->name,
+				       .goal = *ret_node ? VMHA_GOAL_STARTED : VMHA_GOAL_STOPPED,
+				       .timeout_s = left_s(p) };
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	vmha_autostr struct vmha_str why = { 0 };
+	const struct vmha_pcmk_resource *x;
+	int r = vmha_cluster_wait(&w, &s, err);
+
+	x = s ? vmha_pcmk_resource_find(s, p->role->name) : NULL;
+	if (r < 0 && x && w.goal == VMHA_GOAL_STOPPED && !x->blocked && !x->failed &&
+	    x->nodes_count == 1) {
+		r = 0; /* it was stopped, and Pacemaker has started it */
+	}
+	if (r < 0 && s) {
+		vmha_cluster_why(s, p->role->name, &why);
+		return vmha_err_set(err, r, "%s is not well yet: %s", p->role->name,
+				    why.text ? why.text : "");
+	}
+	(void)snprintf(ret_node, VMHA_NODE_SIZE, "%s", x && x->nodes_count ? x->nodes[0] : "");
+	return r;
+}
+
+int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *ret_node,
+		   struct vmha_err **err)
+{
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	vmha_autofree char *self = NULL;
+	struct patient p = { .role = role,
+			     .deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(timeout_s)) };
+	int r = vmha_role_load(role, VMHA_RECORD_ROLE, &p.rec, err);
+
+	*ret_node = '\0';
+	r = r < 0 ? r : vmha_pcmk_self(&self, err);
+	r = r < 0 ? r : vmha_pcmk_state_read(&s, err);
+	if (r < 0) {
+		return r;
+	}
+	p.self = self;
+	jobs_end(&p, s);
+	/* the order of DESIGN.md, section 4: the reason of the move, evidence, clean up, monitor */
+	(void)vmha_role_forget(role, VMHA_RECORD_WISH, NULL);
+	r = vmha_pcmk_clear(role->name, err);
+	r = r < 0 ? r : evidence_await(&p, ret_node, err);
+	r = r < 0 ? r : vmha_pcmk_cleanup(role->name, NULL, err);
+	return r < 0 ? r : managed_await(&p, ret_node, err);
+}
