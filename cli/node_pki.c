@@ -283,7 +283,8 @@ static int pair_make(const char *template_text, const char *ca_cert, const char 
 	made = certtool(make, err);
 	signed_out = made ? certtool(sign, err) : NULL;
 	if (!signed_out) {
-		return vmha_err_prefix(err, "cannot make a certificate");
+		vmha_err_prefix(err, "cannot make a certificate");
+		return -EIO;
 	}
 	r = pem_read(key, &key_text, err);
 	r = r < 0 ? r : pem_read(cert, ret_cert, err);

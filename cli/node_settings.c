@@ -140,7 +140,8 @@ int vmha_node_extra_parse(const char *arg, struct vmha_node_extra *ret_extra, st
 		}
 		r = vmha_conf_set("", files[i].style, key, equals + 1, &probe, err);
 		if (r < 0) {
-			return vmha_err_prefix(err, "--set %s", arg);
+			vmha_err_prefix(err, "--set %s", arg);
+			return r;
 		}
 		*ret_extra = (struct vmha_node_extra){ .path = files[i].path,
 						       .style = files[i].style,

@@ -10,6 +10,9 @@
 
 #include "lib/base/cleanup.h"
 
+#undef vmha_err_set
+#undef vmha_err_errno
+
 /* Stands in where no error can be allocated, so that a failure never looks like none. */
 static const struct vmha_err out_of_memory = { .code = -ENOMEM };
 
@@ -107,14 +110,14 @@ int vmha_err_errno(struct vmha_err **err, int code, const char *fmt, ...)
 	return err_store(err, code, text);
 }
 
-int vmha_err_prefix(struct vmha_err **err, const char *fmt, ...)
+void vmha_err_prefix(struct vmha_err **err, const char *fmt, ...)
 {
 	vmha_autofree char *what = NULL;
 	char *text = NULL;
 	va_list ap;
 
 	if (!err || !*err) {
-		return 0;
+		return;
 	}
 	va_start(ap, fmt);
 	what = text_format(fmt, ap);
@@ -125,7 +128,6 @@ int vmha_err_prefix(struct vmha_err **err, const char *fmt, ...)
 		free((*err)->text);
 		(*err)->text = text;
 	}
-	return (*err)->code;
 }
 
 const char *vmha_err_text(const struct vmha_err *err)

@@ -26,9 +26,29 @@ int vmha_err_set(struct vmha_err **err, int code, const char *fmt, ...)
 int vmha_err_errno(struct vmha_err **err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** Put "text: " in front of an error that a callee left in @err. @return the error's code, or 0. */
-int vmha_err_prefix(struct vmha_err **err, const char *fmt, ...)
+/**
+ * Put "text: " in front of an error that a callee left in @err, if there is one.  Returns nothing:
+ * with @err NULL the code is only known to the caller.
+ */
+void vmha_err_prefix(struct vmha_err **err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Static analysers look at one file at a time: tell them that what goes in comes back, and is < 0.
+ */
+#ifdef VMHA_ANALYZER
+#define VMHA_ERR_CONTRACT(func, err, code, ...)                                                    \
+	({                                                                                         \
+		const int code_ = (code);                                                          \
+		(void)(func)(err, code_, __VA_ARGS__);                                             \
+		if (code_ >= 0) {                                                                  \
+			__builtin_unreachable();                                                   \
+		}                                                                                  \
+		code_;                                                                             \
+	})
+#define vmha_err_set(err, code, ...)   VMHA_ERR_CONTRACT(vmha_err_set, err, code, __VA_ARGS__)
+#define vmha_err_errno(err, code, ...) VMHA_ERR_CONTRACT(vmha_err_errno, err, code, __VA_ARGS__)
+#endif
 
 /** @return the text of @err; never NULL */
 const char *vmha_err_text(const struct vmha_err *err);

@@ -37,11 +37,13 @@ static int op_err(struct vmha_err **err)
 
 	CHECK_INT(vmha_err_set(&e, -EIO, "first %d", 1), -EIO);
 	CHECK(e != NULL);
-	CHECK(vmha_err_prefix(&e, "before") < 0);
+	vmha_err_prefix(&e, "before");
+	CHECK(e->code < 0);
 	CHECK(*vmha_err_text(e));
 	CHECK_INT(vmha_err_errno(&e, -EBUSY, "second"), -EBUSY);
 	CHECK(e != NULL);
-	CHECK(vmha_err_prefix(&e, "before") < 0);
+	vmha_err_prefix(&e, "before");
+	CHECK(e->code < 0);
 	CHECK(*vmha_err_text(e));
 	(void)err;
 	return 0;
