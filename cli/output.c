@@ -85,7 +85,7 @@ static int widths_find(const json_t *list, const struct vmha_column *columns, si
 	size_t n = 0;
 	size_t i;
 
-	for (; columns[n].title && n < COLUMNS_MAX; n++) {
+	for (; n < COLUMNS_MAX && columns[n].title; n++) {
 		widths[n] = text_width(columns[n].title);
 		for (i = 0; i < json_array_size(list); i++) {
 			vmha_autofree char *cell =

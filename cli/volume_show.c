@@ -70,8 +70,9 @@ static json_t *space_json(const char *name)
 	if (statvfs(path, &st) < 0) {
 		return json_null();
 	}
-	return json_pack("{s:I, s:I}", "total_bytes", (json_int_t)(st.f_blocks * st.f_frsize),
-			 "free_bytes", (json_int_t)(st.f_bavail * st.f_frsize));
+	return json_pack("{s:I, s:I}", "total_bytes",
+			 (json_int_t)st.f_blocks * (json_int_t)st.f_frsize, "free_bytes",
+			 (json_int_t)st.f_bavail * (json_int_t)st.f_frsize);
 }
 
 static json_t *roles_json(const char *name)

@@ -72,7 +72,7 @@ static int write_read(const char *path, struct vmha_err **err)
 static int ask_health(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
 {
 	struct vmha_volume_record record;
-	char path[VMHA_PATH_SIZE + VMHA_NODE_SIZE];
+	char path[VMHA_PATH_SIZE + VMHA_NODE_SIZE] = "";
 	int r = csv_record_check(p, &record, err);
 
 	(void)answer;

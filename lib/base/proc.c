@@ -290,7 +290,6 @@ int vmha_proc_start_time(pid_t pid, uint64_t *ret_start_ticks)
 		return r == -ENOENT ? -ESRCH : r;
 	}
 	p = strrchr(text, ')'); /* the name may hold anything */
-	/* NOLINTNEXTLINE(cert-err34-c): the kernel prints these, they fit */
 	if (!p || sscanf(p + 1,
 			 " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %u "
 			 "%*s %llu",

@@ -361,7 +361,7 @@ int vmha_domxml_set(struct vmha_domxml *dom, const char *element, const char *te
 	xmlNode *content = xmlNewDocText(dom->doc, (const xmlChar *)text);
 	xmlNode *old = child_find(root, element);
 
-	if (!fresh || !content) {
+	if (!root || !fresh || !content) {
 		xmlFreeNode(fresh);
 		xmlFreeNode(content);
 		return -ENOMEM;

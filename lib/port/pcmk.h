@@ -156,8 +156,8 @@ int vmha_pcmk_id_used(const char *id, struct vmha_err **err);
  */
 int vmha_pcmk_configure(const char *xml, struct vmha_err **err);
 
-/** Remove all that @xpath finds in one change of the CIB. */
-int vmha_pcmk_unconfigure(const char *xpath, struct vmha_err **err);
+/** Remove all that the XPath @expr finds in one change of the CIB. */
+int vmha_pcmk_unconfigure(const char *expr, struct vmha_err **err);
 
 /** A role's meta attribute or parameter. @param value NULL removes it */
 int vmha_pcmk_meta_set(const char *role, const char *name, const char *value,

@@ -34,7 +34,8 @@ while IFS= read -r file; do
 	while IFS= read -r line; do
 		name=$(sed -E 's/^#[[:blank:]]*include[[:blank:]]*[<"]([^>"]*).*/\1/' <<<"$line")
 		if [[ $line == *\"* ]]; then
-			[[ $name == */* ]] || lint_bad "$file: includes \"$name\": write the path from the top"
+			# beside the file that includes it
+			[[ ! -e ${file%/*}/$name ]] || name=$(realpath --relative-to=. "${file%/*}/$name")
 			may "$room" "$name" || lint_bad "$file: $room must not include $name"
 		elif [[ $name =~ $FOREIGN ]]; then
 			families+=" ${BASH_REMATCH[1]}"

@@ -16,7 +16,7 @@ field() {
 		on && index($0, field ":") == 1 { sub(/^[^:]*:/, ""); inside = 1; print; next }
 		/^[^ \t]/ { inside = 0 }
 		on && inside { print }' debian/control |
-		tr ',|' '\n\n' | sed -E 's/\([^)]*\)//; s/\[[^]]*\]//; s/\$\{[^}]*\}//; s/[[:blank:]]//g; /^$/d; /^vmha/d; /^debhelper-compat$/d' | sort -u
+		tr ',' '\n' | tr '|' '\n' | sed -E 's/\([^)]*\)//; s/\[[^]]*\]//; s/\$\{[^}]*\}//; s/[[:blank:]]//g; /^$/d; /^vmha/d; /^debhelper-compat$/d' | sort -u
 }
 
 compare() {

@@ -7,7 +7,7 @@ source "$(dirname "$0")/lint.sh"
 # shellcheck disable=SC2317 # called by lint_each_c
 tidy() {
 	local out status=0
-	out=$(clang-tidy --quiet "$1" -- "${FLAGS[@]}" 2>&1) || status=$?
+	out=$(clang-tidy --quiet "$1" -- "${FLAGS[@]}" -DVMHA_ANALYZER 2>&1) || status=$?
 	((!status)) || printf '%s\n' "$out" | grep -vE '^[0-9]+ warnings|^Suppressed|^Use -header'
 	return "$status"
 }

@@ -151,8 +151,21 @@ static void quotes(void)
 	}
 }
 
+static void same(void)
+{
+	CHECK(vmha_conf_same("\"x\"", "'x'"));
+	CHECK(vmha_conf_same("[ 'a',  'b' ]", "[\"a\",\"b\"]"));
+	CHECK(vmha_conf_same("12", " 12 "));
+	CHECK(!vmha_conf_same("\"x y\"", "\"xy\""));
+	CHECK(!vmha_conf_same("1", "2"));
+}
+
 static const struct unit_test tests[] = {
-	UNIT_TEST(set_table),	      UNIT_TEST(set_refuses), UNIT_TEST(error_names_line),
-	UNIT_TEST(get_first_or_last), UNIT_TEST(quotes),
+	UNIT_TEST(same),
+	UNIT_TEST(set_table),
+	UNIT_TEST(set_refuses),
+	UNIT_TEST(error_names_line),
+	UNIT_TEST(get_first_or_last),
+	UNIT_TEST(quotes),
 };
 UNIT_MAIN(tests)
