@@ -33,7 +33,8 @@ struct csv_params {
 	struct vmha_mono deadline; /* a moment before Pacemaker's own time-out of this action */
 };
 
-/** Say why, in the agent's log and in Pacemaker's status (exit reason). @return rc */
+/** Say why, in the agent's log and in Pacemaker's status, which shows the first 128 characters
+ * (exit reason): the main thing first. @return rc */
 enum csv_rc csv_fail(enum csv_rc rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 enum csv_rc csv_start(const struct csv_params *p);
@@ -84,12 +85,5 @@ int csv_ask_lockspace(const struct csv_params *p, struct csv_answer *answer, str
 int csv_ask_join(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err);
 /** Run by csv_ask(). */
 int csv_ask_leave(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err);
-
-/**
- * Make sure that nothing on this node uses the volume before it is joined: whoever does holds no
- * lease.  Kills, and verifies.
- * @return 0 none left; negative errno
- */
-int csv_orphans_end(const struct csv_params *p, struct vmha_err **err);
 
 #endif

@@ -107,8 +107,7 @@ int csv_health_check(const struct csv_params *p, struct vmha_mono deadline, int6
 	(void)vmha_volume_store(p->volume, VMHA_VOLUME_HEALTH, &rec, NULL);
 	*ret_silent_s = (now_ms() - rec.last_ok_ms) / 1000;
 	if (r == -ETIMEDOUT) {
-		return vmha_err_set(err, r,
-				    "storage of volume %s does not answer a direct write and read",
+		return vmha_err_set(err, r, "storage of volume %s answers no direct write and read",
 				    p->volume);
 	}
 	return r < 0 ? vmha_err_set(err, r, "%s", answer.text) : 0;

@@ -44,16 +44,14 @@ judge(const struct view *v, const char *fmt, ...)
 	(void)vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	if (v->users_unknown) {
-		return csv_fail(CSV_ERR_GENERIC, "%s, and it cannot be told which VMs run here",
-				what);
+		return csv_fail(CSV_ERR_GENERIC, "node %s: %s; cannot tell which VMs run here",
+				v->joined.node, what);
 	}
 	if (v->count) {
-		return csv_fail(CSV_ERR_GENERIC, "%s, while %s run here: node %s must be fenced",
-				what, csv_users_text(v->users, v->count, vms, sizeof(vms)),
-				v->joined.node);
+		return csv_fail(CSV_ERR_GENERIC, "node %s: %s; to be fenced for %s", v->joined.node,
+				what, csv_users_text(v->users, v->count, vms, sizeof(vms)));
 	}
-	return csv_fail(CSV_DEGRADED, "%s; no VM runs on node %s, so nothing is lost", what,
-			v->joined.node);
+	return csv_fail(CSV_DEGRADED, "node %s: %s; no VM runs here", v->joined.node, what);
 }
 
 static struct vmha_mono soon(const struct csv_params *p, int64_t s)
@@ -78,7 +76,7 @@ static enum csv_rc check_marker(struct view *v)
 		return CSV_SUCCESS;
 	}
 	text[strcspn(text, "\n")] = '\0';
-	return judge(v, "a VM runs without the protection of its lease (%s)", text);
+	return judge(v, "a VM has lost its lease's protection (%s)", text);
 }
 
 static enum csv_rc rejoin(struct view *v)
@@ -87,12 +85,10 @@ static enum csv_rc rejoin(struct view *v)
 	int r = csv_ask(csv_ask_join, v->p, v->p->deadline, &answer, NULL);
 
 	if (r == -ETIMEDOUT) {
-		return judge(v, "volume %s is being joined again, which takes its time",
-			     v->p->volume);
+		return judge(v, "volume %s is being joined again", v->p->volume);
 	}
 	if (r < 0) {
-		return judge(v, "volume %s was lost and cannot be joined again: %s", v->p->volume,
-			     answer.text);
+		return judge(v, "volume %s cannot be joined again: %s", v->p->volume, answer.text);
 	}
 	vmha_log(VMHA_LOG_WARNING,
 		 "volume=%s node=%s joined again after its lockspace was lost (sanlock restarted?)",
@@ -104,7 +100,7 @@ static enum csv_rc rejoin(struct view *v)
 static enum csv_rc lost(struct view *v)
 {
 	if (v->count || v->users_unknown) {
-		return judge(v, "the lockspace of volume %s is lost", v->p->volume);
+		return judge(v, "lockspace of volume %s lost", v->p->volume);
 	}
 	return rejoin(v);
 }
@@ -116,16 +112,16 @@ static enum csv_rc check_renewals(struct view *v, const struct csv_answer *now)
 	uint64_t lag = vmha_sanlock_renewal_s(io);
 
 	if (now->value[2] > vmha_sanlock_renewal_fail_s(io) + lag) {
-		return judge(v, "sanlock could not renew in volume %s for %llu s (limit %u s)",
-			     v->p->volume, (unsigned long long)now->value[2],
-			     vmha_sanlock_renewal_fail_s(io));
+		return judge(v, "no renewal in volume %s for %llu s (limit %u s)", v->p->volume,
+			     (unsigned long long)now->value[2], vmha_sanlock_renewal_fail_s(io));
 	}
 	if (now->value[2] > vmha_sanlock_renewal_warn_s(io) + lag) {
-		return csv_fail(CSV_DEGRADED,
-				"sanlock renews late in volume %s on node %s: %llu s ago, VMs are "
-				"killed at %u s",
-				v->p->volume, v->joined.node, (unsigned long long)now->value[2],
-				vmha_sanlock_renewal_fail_s(io));
+		return csv_fail(
+			CSV_DEGRADED,
+			"node %s: renewals of volume %s are late: %llu s; VMs are killed at "
+			"%u s",
+			v->joined.node, v->p->volume, (unsigned long long)now->value[2],
+			vmha_sanlock_renewal_fail_s(io));
 	}
 	return CSV_SUCCESS;
 }
@@ -136,8 +132,8 @@ static enum csv_rc check_lockspace(struct view *v)
 	int r = csv_ask(csv_ask_lockspace, v->p, soon(v->p, ASK_S), &now, NULL);
 
 	if (r == -ECONNREFUSED) {
-		return judge(v, "sanlock does not run on this node: start it (systemctl start "
-				"sanlock), the volume is then joined again by itself");
+		return judge(v, "sanlock is down (started, it joins volume %s again by itself)",
+			     v->p->volume);
 	}
 	if (r == -ETIMEDOUT) {
 		return judge(v, "sanlock does not answer within %d s", ASK_S);
@@ -170,8 +166,8 @@ static enum csv_rc check_storage(struct view *v)
 		return judge(v, "%s for %lld s (limit %u s)", vmha_err_text(err),
 			     (long long)silent_s, limit_s);
 	}
-	return csv_fail(CSV_DEGRADED, "%s for %lld s on node %s; it counts as lost at %u s",
-			vmha_err_text(err), (long long)silent_s, v->joined.node, limit_s);
+	return csv_fail(CSV_DEGRADED, "node %s: %s for %lld s; lost at %u s", v->joined.node,
+			vmha_err_text(err), (long long)silent_s, limit_s);
 }
 
 /* Active here?  Asked when Pacemaker does not know; judges nothing. */

@@ -37,7 +37,8 @@ static int orphan_kill(const struct csv_params *p, const struct vmha_user *user,
 	return 0;
 }
 
-int csv_orphans_end(const struct csv_params *p, struct vmha_err **err)
+/* Whoever uses the volume before it is joined holds no lease: ended, and verified. */
+static int orphans_end(const struct csv_params *p, struct vmha_err **err)
 {
 	int round;
 
@@ -132,7 +133,7 @@ static enum csv_rc prepare_join(const struct csv_params *p, struct vmha_err **er
 		return CSV_SUCCESS; /* joined: whoever runs here may hold a lease */
 	}
 	/* a dead daemon is no excuse: its leases expire while orphans run on */
-	if (csv_orphans_end(p, err) < 0) {
+	if (orphans_end(p, err) < 0) {
 		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(*err));
 	}
 	if (r == -ECONNREFUSED || r == -ETIMEDOUT) {
