@@ -138,6 +138,10 @@ static enum csv_rc check_lockspace(struct view *v)
 	if (r == -ETIMEDOUT) {
 		return judge(v, "sanlock does not answer within %d s", ASK_S);
 	}
+	if (r == -EBUSY) {
+		/* sanlock ends a lockspace whose renewals failed, or joins it on a former order */
+		return judge(v, "volume %s is being given up or joined by sanlock", v->p->volume);
+	}
 	if (r < 0) {
 		return judge(v, "%s", now.text);
 	}
