@@ -77,8 +77,10 @@ static const struct field move_fields[] = {
 	TEXT(vmha_move_record, trace),	 TEXT(vmha_move_record, from),
 	TEXT(vmha_move_record, to),	 TEXT(vmha_move_record, mode),
 	TEXT(vmha_move_record, state),	 U64(vmha_move_record, lver),
+	I64(vmha_move_record, begun_ms), I64(vmha_move_record, stopped_ms),
 	I64(vmha_move_record, total_ms), I64(vmha_move_record, blackout_ms),
-	I64(vmha_move_record, bytes),	 TEXT(vmha_move_record, reason),
+	I64(vmha_move_record, bytes),	 TEXT(vmha_move_record, address),
+	TEXT(vmha_move_record, reason),
 	{ NULL, FIELD_TEXT, 0, 0 },
 };
 

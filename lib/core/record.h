@@ -87,9 +87,12 @@ struct vmha_move_record {
 	char mode[8];
 	char state[16];
 	uint64_t lver;	     /* the source's, before */
+	int64_t begun_ms;    /* wall clock, of the source */
+	int64_t stopped_ms;  /* wall clock: the guest stood still for a quick move; 0: it has not */
 	int64_t total_ms;    /* -1 unknown */
 	int64_t blackout_ms; /* -1 unknown */
 	int64_t bytes;	     /* -1 unknown */
+	char address[256];   /* of the target, that control and memory went to; "" in a quick move */
 	char reason[512];    /* of KEPT or UNSURE */
 };
 
