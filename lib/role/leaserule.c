@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/role/leaserule.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/proc.h"
+#include "lib/base/str.h"
+#include "lib/port/qmp.h"
+#include "lib/port/virt.h"
+#include "lib/role/moving.h"
+#include "lib/role/owner.h"
+#include "lib/role/peers.h"
+#include "lib/role/process.h"
+#include "lib/role/volume.h"
+
+#define KILL_PATIENCE VMHA_SPAN_S(20)
+#define QMP_PATIENCE  VMHA_SPAN_S(2)
+
+const char *vmha_rule_name(enum vmha_rule rule)
+{
+	switch (rule) {
+	case VMHA_RULE_KEPT:
+		return "kept";
+	case VMHA_RULE_RETAKEN:
+		return "retaken";
+	case VMHA_RULE_PAUSED:
+		return "paused";
+	case VMHA_RULE_KILLED:
+		return "killed";
+	case VMHA_RULE_UNPROTECTED:
+		return "unprotected";
+	case VMHA_RULE_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+int vmha_monitor_socket(const struct vmha_observation *obs, char *path)
+{
+	char dir[VMHA_PATH_SIZE];
+	int r = vmha_process_dir(obs->pid, dir);
+
+	if (r < 0) {
+		return r;
+	}
+	if (snprintf(path, VMHA_PATH_SIZE, "%s/monitor.sock", dir) >= VMHA_PATH_SIZE) {
+		return -ENAMETOOLONG;
+	}
+	return 0;
+}
+
+int vmha_lease_foreign(const struct vmha_action *act, struct vmha_lease_owner *ret_owner,
+		       struct vmha_err **err)
+{
+	int r = vmha_lease_owner(&act->lease, ret_owner, err);
+
+	if (r < 0) {
+		return r;
+	}
+	if (!ret_owner->held) {
+		return 0;
+	}
+	/* An earlier life of this node counts as foreign: its guest was another process. */
+	return act->host_id && (ret_owner->host.host_id != act->host_id ||
+				ret_owner->host.generation != act->generation);
+}
+
+int vmha_stale_kill(const struct vmha_action *act, const struct vmha_observation *obs,
+		    const char *why, struct vmha_err **err)
+{
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), KILL_PATIENCE);
+	int r;
+
+	vmha_log(VMHA_LOG_ERROR, "vm=%s node=%s pid=%d killed: %s", act->role.name, act->node,
+		 (int)obs->pid, why);
+	/* SIGKILL: a SIGTERM would let QEMU flush old metadata over the disks */
+	r = vmha_proc_kill(obs->pid, obs->start_ticks, deadline);
+	return r < 0 ? vmha_err_errno(err, r, "QEMU process %d of %s does not end", (int)obs->pid,
+				      act->role.name)
+		     : 0;
+}
+
+static enum vmha_rule rule_unprotected(const struct vmha_action *act,
+				       const struct vmha_observation *obs)
+{
+	vmha_autofree char *text =
+		vmha_str_printf("%s pid=%d: %s\n", act->role.name, (int)obs->pid, obs->text);
+
+	vmha_log(VMHA_LOG_ERROR,
+		 "vm=%s node=%s pid=%d runs without protection: sanlock does not know its process; "
+		 "this node is to be fenced",
+		 act->role.name, act->node, (int)obs->pid);
+	if (text && vmha_file_mkdirs("/run/vmha", 0755, NULL) == 0) {
+		(void)vmha_file_write(VMHA_UNPROTECTED, text, strlen(text), 0644, NULL);
+	}
+	return VMHA_RULE_UNPROTECTED;
+}
+
+static enum vmha_rule rule_kill(const struct vmha_action *act, struct vmha_observation *obs,
+				const char *why)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+
+	if (vmha_stale_kill(act, obs, why, &err) < 0) {
+		vmha_log(VMHA_LOG_ERROR, "%s", vmha_err_text(err));
+		return VMHA_RULE_UNKNOWN;
+	}
+	vmha_observe(act, false, obs);
+	return VMHA_RULE_KILLED;
+}
+
+/* libvirtd says it, or, where it is dead, QEMU itself. */
+static bool surely_paused(const struct vmha_observation *obs)
+{
+	char socket_path[VMHA_PATH_SIZE];
+
+	if (!obs->verdict.lease_missing) {
+		return true;
+	}
+	return obs->w.virt == VMHA_VIRT_SILENT && vmha_virt_gone() &&
+	       vmha_monitor_socket(obs, socket_path) == 0 &&
+	       vmha_qmp_status(socket_path, QMP_PATIENCE) == VMHA_QMP_PAUSED;
+}
+
+/*
+ * The lver at which this process last held the lease.  What is on the volume may be higher for two
+ * reasons: a suspend and resume through libvirt here (harmless), or another QEMU that had the lease
+ * (our memory is stale).  While the owner record names exactly this process and no move is open no
+ * other QEMU can have been started; else only what was recorded counts.
+ */
+static int base_lver(const struct vmha_action *act, const struct vmha_observation *obs,
+		     uint64_t on_volume, uint64_t *ret_lver)
+{
+	struct vmha_owner_record owner = { 0 };
+
+	if (vmha_role_load(&act->role, VMHA_RECORD_OWNER, &owner, NULL) == 0 &&
+	    vmha_owner_is_self(act, &owner) && owner.pid == obs->pid &&
+	    owner.start_ticks == obs->start_ticks && !vmha_moving_open(act, NULL)) {
+		*ret_lver = on_volume;
+		return 0;
+	}
+	return vmha_run_lver(act, obs, ret_lver);
+}
+
+/* A guest that libvirt resumes takes its lease by itself a moment later. */
+static bool held_after_all(const struct vmha_action *act, struct vmha_observation *obs)
+{
+	vmha_observe(act, true, obs);
+	return obs->w.lease == VMHA_LEASE_HELD || obs->w.process != VMHA_PROCESS_ALIVE;
+}
+
+/*
+ *   source (here)                             target, or a start elsewhere
+ *   QEMU stops the guest, lease released      incoming, paused
+ *   switchover fails, QEMU resumes itself:    (a) Finish never came: it will end by itself
+ *   runs WITHOUT lease                        (b) Finish came: acquires (lver+1), runs
+ *   acquire exactly at the recorded lver:
+ *     0       (a): protected again; a late Finish fails to acquire and ends the target
+ *     EPERM   (b) and it released again: our memory is stale -> SIGKILL
+ *     EBUSY   (b) and it runs there now: two runners -> SIGKILL here, at once
+ */
+static enum vmha_rule rule_retake(const struct vmha_action *act, struct vmha_observation *obs,
+				  uint64_t lver)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	int r = vmha_lease_acquire(&act->lease, obs->pid, lver, &err);
+
+	if (r == 0) {
+		vmha_observe(act, false, obs);
+		(void)vmha_run_store(act, obs, obs->lver ? obs->lver : lver + 1, NULL);
+		vmha_log(
+			VMHA_LOG_WARNING,
+			"vm=%s node=%s pid=%d ran without its lease; it has it again (lver %" PRIu64
+			")",
+			act->role.name, act->node, (int)obs->pid, lver + 1);
+		return VMHA_RULE_RETAKEN;
+	}
+	if (held_after_all(act, obs)) {
+		return VMHA_RULE_KEPT;
+	}
+	switch (r) {
+	case -EPERM:
+	case -EBUSY:
+		return rule_kill(act, obs,
+				 "it ran without its lease, and another host had or has the lease "
+				 "meanwhile: its memory is stale");
+	case -ESRCH:
+	case -ECONNREFUSED:
+	case -ENOSPC: /* lockspace lost: sanlock would not watch over it */
+		return rule_unprotected(act, obs);
+	default:
+		vmha_log(VMHA_LOG_ERROR, "vm=%s cannot retake its lease: %s", act->role.name,
+			 vmha_err_text(err));
+		return VMHA_RULE_UNKNOWN;
+	}
+}
+
+/* A guest that stands still after a migration and must never go on: another QEMU was it since. */
+static bool paused_stale(const struct vmha_action *act, const struct vmha_observation *obs,
+			 uint64_t on_volume)
+{
+	uint64_t lver = 0;
+
+	if (obs->w.virt != VMHA_VIRT_PAUSED_MIGRATION && !vmha_moving_open(act, NULL)) {
+		return false;
+	}
+	return vmha_run_lver(act, obs, &lver) == 0 && on_volume > lver;
+}
+
+static enum vmha_rule rule_registered(const struct vmha_action *act, struct vmha_observation *obs)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	struct vmha_lease_owner owner = { 0 };
+	char why[VMHA_NODE_SIZE + 100];
+	char name[VMHA_NODE_SIZE];
+	uint64_t lver = 0;
+	int foreign = vmha_lease_foreign(act, &owner, &err);
+
+	if (foreign < 0) {
+		vmha_log(VMHA_LOG_ERROR, "%s", vmha_err_text(err));
+		return VMHA_RULE_UNKNOWN;
+	}
+	if (vmha_run_lver(act, obs, &lver) < 0 && !obs->verdict.lease_missing) {
+		/* never held it: an incoming skeleton, or libvirt starts or restores it just now */
+		return VMHA_RULE_PAUSED;
+	}
+	if (foreign) {
+		vmha_peer_name(owner.host.host_id, name);
+		(void)snprintf(why, sizeof(why), "%s holds the lease: the memory here is stale",
+			       name);
+		return rule_kill(act, obs, why);
+	}
+	if (surely_paused(obs)) {
+		return paused_stale(act, obs, owner.lver)
+			       ? rule_kill(act, obs,
+					   "paused by a migration, and its lease was taken since: "
+					   "the memory here is stale")
+			       : VMHA_RULE_PAUSED;
+	}
+	if (base_lver(act, obs, owner.lver, &lver) < 0) {
+		/* nothing says that this memory is the latest: not even its lver was ever seen */
+		return held_after_all(act, obs)
+			       ? VMHA_RULE_KEPT
+			       : rule_kill(act, obs,
+					   "it runs and was never seen to hold its lease");
+	}
+	return rule_retake(act, obs, lver);
+}
+
+enum vmha_rule vmha_lease_rule(const struct vmha_action *act, struct vmha_observation *obs)
+{
+	if (obs->w.process != VMHA_PROCESS_ALIVE || obs->w.lease == VMHA_LEASE_HELD) {
+		return VMHA_RULE_KEPT;
+	}
+	if (obs->w.lease == VMHA_LEASE_REGISTERED) {
+		return rule_registered(act, obs);
+	}
+	return rule_unprotected(act, obs);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VMHA_ROLE_MOVING_H
+#define VMHA_ROLE_MOVING_H
+
+#include "lib/core/move.h"
+#include "lib/role/action.h"
+
+/*
+ * A move under way as its record on the volume has it.  The record outlives any process; its writer
+ * is the agent of the node that has the word in that state (lib/core/move.h).
+ */
+struct vmha_moving {
+	struct vmha_move_record rec;
+	enum vmha_move_state state;
+	struct vmha_mono since;
+	struct vmha_mono begun;
+};
+
+/** Begin one in PREPARING. @param lver of the source, while it holds the lease */
+int vmha_moving_begin(const struct vmha_action *act, const char *to, enum vmha_move_mode mode,
+		      uint64_t lver, struct vmha_moving *ret_moving, struct vmha_err **err);
+
+/**
+ * Store, log one line, then go on.
+ * @param reason for people, NULL keeps the one there is
+ * @return the step's effects; 0 and an error in the log for an illegal event
+ */
+unsigned int vmha_moving_step(const struct vmha_action *act, struct vmha_moving *moving,
+			      enum vmha_move_event event, const char *reason);
+
+/** The record, with its state understood. @return 0; -ENOENT; -EBADMSG */
+int vmha_moving_load(const struct vmha_action *act, struct vmha_moving *ret_moving,
+		     struct vmha_err **err);
+
+/** Wall clock in ms, for records that several nodes read. */
+int64_t vmha_wall_ms(void);
+
+/** @return true when a move from this node has not ended. @param[out] ret_moving may be NULL */
+bool vmha_moving_open(const struct vmha_action *act, struct vmha_moving *ret_moving);
+
+#endif

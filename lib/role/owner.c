@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/role/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/port/pcmk.h"
+#include "lib/port/virt.h"
+#include "lib/role/peers.h"
+
+void vmha_owner_self(const struct vmha_action *act, pid_t pid, uint64_t start_ticks,
+		     struct vmha_owner_record *ret_owner)
+{
+	*ret_owner = (struct vmha_owner_record){
+		.host_id = act->host_id,
+		.generation = act->generation,
+		.pid = pid,
+		.start_ticks = start_ticks,
+	};
+	memcpy(ret_owner->node, act->node, sizeof(ret_owner->node));
+	memcpy(ret_owner->trace, act->trace, sizeof(ret_owner->trace));
+}
+
+bool vmha_owner_is_self(const struct vmha_action *act, const struct vmha_owner_record *owner)
+{
+	return vmha_str_eq(owner->node, act->node) && owner->generation == act->generation;
+}
+
+static bool owner_equal(const struct vmha_owner_record *a, const struct vmha_owner_record *b)
+{
+	return vmha_str_eq(a->node, b->node) && a->host_id == b->host_id &&
+	       a->generation == b->generation && a->pid == b->pid &&
+	       a->start_ticks == b->start_ticks && vmha_str_eq(a->trace, b->trace);
+}
+
+int vmha_owner_store(const struct vmha_action *act, const struct vmha_owner_record *owner,
+		     struct vmha_err **err)
+{
+	return vmha_role_store(&act->role, VMHA_RECORD_OWNER, owner, err);
+}
+
+/* Take a record away that means nothing any more.
+ *
+ *   node B                                   node C, judging the same record of dead A
+ *   rename owner -> owner.old.B              rename owner -> owner.old.C: ENOENT, judges again
+ *   reads owner.old.B: is what it judged
+ *   link its own as owner                    (or: finds B's record, waits)
+ *
+ * Had another node written its record between the judging and the rename, what was taken away is
+ * that one: it is linked back, which fails only if a third made its own meanwhile: impossible, for
+ * a maker must first see the name free and that lasts from our rename to our link: then the other
+ * start is refused by the lease.
+ */
+static int stale_remove(const struct vmha_action *act, const char *path,
+			const struct vmha_owner_record *expected, struct vmha_err **err)
+{
+	vmha_autofree char *old = vmha_str_printf("%s.old.%s", path, act->node);
+	vmha_autofree char *text = NULL;
+	struct vmha_owner_record found = { 0 };
+	int r;
+
+	if (!old) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	if (rename(path, old) < 0) {
+		return errno == ENOENT ? -EAGAIN
+				       : vmha_err_errno(err, -errno, "cannot take away %s", path);
+	}
+	r = vmha_file_read(old, VMHA_RECORD_MAX_BYTES, &text, NULL, err);
+	if (r == 0) {
+		r = vmha_record_parse(VMHA_RECORD_OWNER, text, &found, err);
+	}
+	if (r < 0 || !owner_equal(&found, expected)) {
+		if (link(old, path) < 0) {
+			vmha_log(VMHA_LOG_ERROR, "vm=%s cannot put %s back: %s", act->role.name,
+				 path, strerror(errno));
+		}
+		(void)unlink(old);
+		return -EAGAIN;
+	}
+	return vmha_file_remove(old, err);
+}
+
+int vmha_owner_claim(const struct vmha_action *act, const struct vmha_owner_record *me,
+		     const struct vmha_owner_record *expected, struct vmha_err **err)
+{
+	vmha_autofree char *text = vmha_record_print(VMHA_RECORD_OWNER, me);
+	vmha_autofree char *mine = NULL;
+	char path[VMHA_PATH_SIZE];
+	int r;
+
+	vmha_role_path(&act->role, VMHA_FILE_OWNER, path);
+	mine = vmha_str_printf("%s.new.%s", path, act->node);
+	if (!text || !mine) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	if (expected) {
+		r = stale_remove(act, path, expected, err);
+		if (r < 0) {
+			return r;
+		}
+	}
+	r = vmha_file_write(mine, text, strlen(text), 0600, err);
+	if (r < 0) {
+		return r;
+	}
+	r = link(mine, path) < 0 ? -errno : 0;
+	if (r == -EEXIST) {
+		(void)unlink(mine);
+		return -EAGAIN;
+	}
+	if (r < 0) {
+		return vmha_err_errno(err, r, "cannot make %s", path);
+	}
+	return vmha_file_remove(mine, err); /* syncs the directory: both names are settled */
+}
+
+int vmha_owner_drop(const struct vmha_action *act, struct vmha_err **err)
+{
+	struct vmha_owner_record owner = { 0 };
+	int r = vmha_role_load(&act->role, VMHA_RECORD_OWNER, &owner, err);
+
+	if (r == -ENOENT) {
+		return 0;
+	}
+	if (r < 0) {
+		return r;
+	}
+	if (!vmha_str_eq(owner.node, act->node)) {
+		return 0;
+	}
+	return vmha_role_forget(&act->role, VMHA_RECORD_OWNER, err);
+}
+
+bool vmha_owner_start_open(const struct vmha_action *act)
+{
+	struct vmha_owner_record owner = { 0 };
+
+	return vmha_role_load(&act->role, VMHA_RECORD_OWNER, &owner, NULL) == 0 &&
+	       vmha_owner_is_self(act, &owner) && owner.pid == 0;
+}
+
+/* --- may a start go on? ------------------------------------------------------------------- */
+
+static unsigned int wait_most_s(const struct vmha_host *host)
+{
+	return host->io_timeout_s ? vmha_sanlock_host_dead_s(host->io_timeout_s) : 0;
+}
+
+static void judge_lease(const struct vmha_action *act, struct vmha_clearance *c)
+{
+	char name[VMHA_NODE_SIZE];
+	size_t len = strlen(c->why);
+
+	c->lease =
+		!c->lease_owner.held || c->lease_owner.takeable ? VMHA_CLEAR_YES : VMHA_CLEAR_WAIT;
+	if (c->lease == VMHA_CLEAR_YES) {
+		return;
+	}
+	vmha_peer_name(c->lease_owner.host.host_id, name);
+	(void)snprintf(c->why + len, sizeof(c->why) - len,
+		       "%s holds the lease of %s (if it is dead, for at most %u s after its last "
+		       "renewal)",
+		       name, act->role.name, wait_most_s(&c->lease_owner.host));
+}
+
+/* A node that is up and in the cluster can be asked itself. */
+static enum vmha_clear ask_owner_node(const struct vmha_action *act, struct vmha_clearance *c)
+{
+	enum vmha_virt_witness virt = VMHA_VIRT_SILENT;
+	char address[VMHA_NODE_SIZE];
+
+	if (vmha_peer_address(c->record.node, address, NULL) == 0) {
+		(void)vmha_virt_ask_at(address, act->rec.uuid,
+				       vmha_action_left(act, VMHA_SPAN_S(5)), &virt, NULL);
+	}
+	if (virt == VMHA_VIRT_ABSENT) {
+		return VMHA_CLEAR_YES;
+	}
+	(void)snprintf(c->why, sizeof(c->why),
+		       virt == VMHA_VIRT_SILENT
+			       ? "%s is recorded as having a QEMU process of %s, and its libvirtd "
+				 "does not say otherwise; "
+			       : "%s still has a QEMU process of %s; ",
+		       c->record.node, act->role.name);
+	return VMHA_CLEAR_WAIT;
+}
+
+static enum vmha_clear judge_dead_host(const struct vmha_action *act, struct vmha_clearance *c)
+{
+	struct vmha_peer peer = { 0 };
+	int r = vmha_peer_find(c->record.node, &peer, NULL);
+
+	/* I5: sanlock's arithmetic alone proves nothing where no watchdog is armed */
+	if (r == 0 && !peer.online && !peer.unclean) {
+		return VMHA_CLEAR_YES;
+	}
+	(void)snprintf(c->why, sizeof(c->why),
+		       "%s had a QEMU process of %s and is not yet confirmed off by Pacemaker; ",
+		       c->record.node, act->role.name);
+	return VMHA_CLEAR_WAIT;
+}
+
+static enum vmha_clear judge_record(const struct vmha_action *act, struct vmha_clearance *c)
+{
+	struct vmha_host host = { 0 };
+
+	if (vmha_str_eq(c->record.node, act->node)) {
+		/* ours, of this life or an earlier one: the local witnesses have the word, and
+		 * start asks them before us */
+		return VMHA_CLEAR_YES;
+	}
+	if (vmha_lockspace_host(act->role.volume, c->record.host_id, &host, NULL) < 0) {
+		(void)snprintf(c->why, sizeof(c->why),
+			       "%s had a QEMU process of %s and sanlock does not know that node; ",
+			       c->record.node, act->role.name);
+		return judge_dead_host(act, c);
+	}
+	/* It joined anew: csv joins only after proving that no orphan of an earlier life is left.
+	 * Or it left, or was released by a fence: csv leaves only with nothing running. */
+	if (host.generation > c->record.generation || host.state == VMHA_HOST_FREE) {
+		return VMHA_CLEAR_YES;
+	}
+	if (host.state == VMHA_HOST_DEAD) {
+		return judge_dead_host(act, c);
+	}
+	return ask_owner_node(act, c);
+}
+
+int vmha_clearance_read(const struct vmha_action *act, struct vmha_clearance *ret_clearance,
+			struct vmha_err **err)
+{
+	vmha_autofree struct vmha_clearance *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	r = vmha_role_load(&act->role, VMHA_RECORD_OWNER, &c->record, err);
+	if (r < 0 && r != -ENOENT) {
+		return r;
+	}
+	c->has_record = r == 0;
+	c->owner = c->has_record ? judge_record(act, c) : VMHA_CLEAR_YES;
+	if (c->owner == VMHA_CLEAR_YES) {
+		c->why[0] = '\0';
+	}
+	/* the lease last: a hand-off writes the record while the lease is still held */
+	r = vmha_lease_owner(&act->lease, &c->lease_owner, err);
+	if (r < 0) {
+		return r;
+	}
+	judge_lease(act, c);
+	*ret_clearance = *c;
+	return 0;
+}
