@@ -14,9 +14,11 @@ lib_libbase_a_SOURCES = \
 
 lib_libcore_a_SOURCES = \
 	lib/core/evidence.c lib/core/evidence.h \
+	lib/core/move.c lib/core/move.h \
 	lib/core/record.c lib/core/record.h
 
-lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS)
+lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
+	$(JANSSON_CFLAGS)
 lib_libport_a_SOURCES = \
 	lib/port/nodes.c lib/port/nodes.h \
 	lib/port/domxml.c lib/port/domxml.h \
@@ -27,10 +29,26 @@ lib_libport_a_SOURCES = \
 	lib/port/pcmk.c lib/port/pcmk.h \
 	lib/port/pcmk_xml.c \
 	lib/port/virsh.c lib/port/virsh.h \
+	lib/port/qmp.c lib/port/qmp.h \
 	lib/port/virt.c lib/port/virt.h
 
 lib_librole_a_SOURCES = \
+	lib/role/action.c lib/role/action.h \
 	lib/role/domcheck.c lib/role/domcheck.h \
+	lib/role/leaserule.c lib/role/leaserule.h \
+	lib/role/live.c lib/role/live.h \
+	lib/role/migrate.c lib/role/migrate.h \
+	lib/role/monitor.c lib/role/monitor.h \
+	lib/role/moving.c lib/role/moving.h \
+	lib/role/observe.c lib/role/observe.h \
+	lib/role/owner.c lib/role/owner.h \
+	lib/role/peers.c lib/role/peers.h \
+	lib/role/present.c lib/role/present.h \
+	lib/role/process.c lib/role/process.h \
+	lib/role/quick.c lib/role/quick.h \
 	lib/role/role.c lib/role/role.h \
+	lib/role/start.c lib/role/start.h \
+	lib/role/state.c lib/role/state.h \
+	lib/role/stop.c lib/role/stop.h \
 	lib/role/users.c \
 	lib/role/volume.c lib/role/volume.h

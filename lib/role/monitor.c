@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/role/monitor.h"
+
+#include <errno.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/port/virt.h"
+#include "lib/role/leaserule.h"
+#include "lib/role/observe.h"
+#include "lib/role/owner.h"
+#include "lib/role/present.h"
+
+#define SETTLE VMHA_SPAN_S(5)
+
+static enum vmha_monitor unknown(const struct vmha_action *act, const struct vmha_observation *obs,
+				 const char *what, struct vmha_err **err)
+{
+	(void)vmha_err_set(err, -EAGAIN, "%s on %s: %s (%s)", act->role.name, act->node, what,
+			   obs->text);
+	return VMHA_MONITOR_UNKNOWN;
+}
+
+static enum vmha_monitor absent(const struct vmha_action *act, const struct vmha_observation *obs,
+				struct vmha_err **err)
+{
+	if (vmha_owner_start_open(act) && obs->w.virt == VMHA_VIRT_SILENT && !vmha_virt_gone()) {
+		return unknown(act, obs, "a start may be under way in a libvirtd that hangs", err);
+	}
+	(void)vmha_role_forget(&act->role, VMHA_RECORD_RUN, NULL);
+	return VMHA_MONITOR_NOT_RUNNING;
+}
+
+static enum vmha_monitor present_paused(const struct vmha_action *act, struct vmha_observation *obs,
+					struct vmha_err **err)
+{
+	vmha_autoerr struct vmha_err *e = NULL;
+	struct vmha_virt_job job = { 0 };
+
+	switch (obs->w.virt) {
+	case VMHA_VIRT_PAUSED_IOERROR:
+		(void)vmha_err_set(err, -EIO,
+				   "%s on %s is paused by an I/O error of its disk: repair the "
+				   "storage, then `virsh resume %s`",
+				   act->role.name, act->node, act->role.name);
+		return VMHA_MONITOR_DEGRADED;
+	case VMHA_VIRT_PAUSED_MIGRATION:
+		if (vmha_virt_job(NULL, act->rec.uuid, VMHA_SPAN_S(5), &job, NULL) == 0 &&
+		    job.kind != VMHA_VIRT_JOB_NONE) {
+			return VMHA_MONITOR_RUNNING; /* in its switchover */
+		}
+		if (vmha_source_resume(act, obs, &e) == 0) {
+			return VMHA_MONITOR_RUNNING;
+		}
+		return unknown(act, obs, vmha_err_text(e), err);
+	case VMHA_VIRT_PAUSED:
+		vmha_log(VMHA_LOG_WARNING, "vm=%s node=%s is paused by an administrator",
+			 act->role.name, act->node);
+		break;
+	case VMHA_VIRT_UNASKED:
+	case VMHA_VIRT_SILENT:
+	case VMHA_VIRT_ABSENT:
+	case VMHA_VIRT_RUNNING:
+	case VMHA_VIRT_PAUSED_OTHER:
+	case VMHA_VIRT_CRASHED:
+	case VMHA_VIRT_SHUTOFF:
+		vmha_log(VMHA_LOG_WARNING, "vm=%s node=%s stands still (%s)", act->role.name,
+			 act->node, obs->text);
+		break;
+	}
+	return VMHA_MONITOR_RUNNING;
+}
+
+static enum vmha_monitor present(const struct vmha_action *act, struct vmha_observation *obs,
+				 struct vmha_err **err)
+{
+	if (vmha_present_is_incoming(act, obs)) {
+		vmha_log(VMHA_LOG_INFO, "vm=%s node=%s is only expected here (%s)", act->role.name,
+			 act->node, obs->text);
+		return VMHA_MONITOR_NOT_RUNNING;
+	}
+	switch (vmha_lease_rule(act, obs)) {
+	case VMHA_RULE_KEPT:
+	case VMHA_RULE_RETAKEN:
+		break;
+	case VMHA_RULE_PAUSED:
+		return present_paused(act, obs, err);
+	case VMHA_RULE_KILLED:
+		(void)vmha_present_forget(act, NULL);
+		return VMHA_MONITOR_NOT_RUNNING;
+	case VMHA_RULE_UNPROTECTED:
+		return unknown(act, obs, "it runs unknown to sanlock: this node is to be fenced",
+			       err);
+	case VMHA_RULE_UNKNOWN:
+		return unknown(act, obs, "it runs without its lease", err);
+	}
+	if (obs->w.process == VMHA_PROCESS_NONE) {
+		return absent(act, obs, err);
+	}
+	if (vmha_present_record(act, obs, err) < 0) {
+		vmha_log(VMHA_LOG_WARNING, "%s", err ? vmha_err_text(*err) : "records not written");
+	}
+	vmha_present_close_move(act);
+	return obs->verdict.healthy ? VMHA_MONITOR_RUNNING : present_paused(act, obs, err);
+}
+
+enum vmha_monitor vmha_monitor(const struct vmha_action *act, struct vmha_err **err)
+{
+	struct vmha_observation obs = { 0 };
+
+	vmha_observe_settled(act, SETTLE, &obs);
+	switch (obs.verdict.place) {
+	case VMHA_PLACE_RUNNING:
+		return present(act, &obs, err);
+	case VMHA_PLACE_NOT_RUNNING:
+		return absent(act, &obs, err);
+	case VMHA_PLACE_UNKNOWN:
+		break;
+	}
+	return unknown(act, &obs, "cannot be told", err);
+}
