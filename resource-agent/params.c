@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "resource-agent/params.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+
+#define TIMEOUT_MS 120000 /* by hand, without Pacemaker */
+#define MARGIN_MS  4000	  /* to say what is wrong before Pacemaker kills us */
+
+int ocf_fail(enum ocf_code code, const char *text)
+{
+	vmha_log(code == OCF_DEGRADED ? VMHA_LOG_WARNING : VMHA_LOG_ERROR, "%s", text);
+	(void)fprintf(stderr, "ocf-exit-reason:%s\n", text);
+	return (int)code;
+}
+
+static uint64_t number_of(const char *name, uint64_t otherwise)
+{
+	uint64_t n = 0;
+
+	return vmha_str_u64(getenv(name), 0, INT32_MAX, &n) == 0 ? n : otherwise;
+}
+
+static int name_read(const char *what, const char *value, char *to, struct vmha_err **err)
+{
+	if (!vmha_str_is_name(value)) {
+		return vmha_err_set(err, -EINVAL,
+				    "parameter %s must be a name of 1 to 47 letters, digits, '.', "
+				    "'_' or '-', not '%s'",
+				    what, value ? value : "");
+	}
+	memcpy(to, value, strlen(value) + 1);
+	return 0;
+}
+
+static const char *given(const char *value, const char *otherwise)
+{
+	return value && *value ? value : otherwise;
+}
+
+static int times_read(struct vm_params *p, struct vmha_err **err)
+{
+	const char *graceful = given(getenv("OCF_RESKEY_graceful_s"), "90");
+	uint64_t margin_ms;
+
+	if (vmha_str_u64(graceful, 0, 3600, &p->graceful_s) < 0) {
+		return vmha_err_set(err, -EINVAL,
+				    "parameter graceful_s must be 0 to 3600 seconds, not '%s'",
+				    graceful);
+	}
+	p->interval_ms = number_of("OCF_RESKEY_CRM_meta_interval", 0);
+	p->timeout_ms = number_of("OCF_RESKEY_CRM_meta_timeout", TIMEOUT_MS);
+	margin_ms = p->timeout_ms / 10 > MARGIN_MS ? MARGIN_MS : p->timeout_ms / 10;
+	p->timeout_ms -= margin_ms;
+	return 0;
+}
+
+int vm_params_read(struct vm_params *ret_params, struct vmha_err **err)
+{
+	struct vm_params p = { 0 };
+	int r = name_read("volume", getenv("OCF_RESKEY_volume"), p.role.volume, err);
+
+	if (r < 0) {
+		return r;
+	}
+	r = name_read("name", given(getenv("OCF_RESKEY_name"), getenv("OCF_RESOURCE_INSTANCE")),
+		      p.role.name, err);
+	if (r < 0) {
+		return r;
+	}
+	p.migration_mode = given(getenv("OCF_RESKEY_migration_mode"), "live");
+	if (!vmha_str_eq(p.migration_mode, "live") && !vmha_str_eq(p.migration_mode, "quick") &&
+	    !vmha_str_eq(p.migration_mode, "auto")) {
+		return vmha_err_set(err, -EINVAL,
+				    "parameter migration_mode must be live, quick or auto, not "
+				    "'%s'",
+				    p.migration_mode);
+	}
+	r = times_read(&p, err);
+	if (r < 0) {
+		return r;
+	}
+	p.node = given(getenv("OCF_RESKEY_CRM_meta_on_node"), NULL);
+	p.target = given(getenv("OCF_RESKEY_CRM_meta_migrate_target"), NULL);
+	*ret_params = p;
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef VMHA_AGENT_PARAMS_H
+#define VMHA_AGENT_PARAMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/role/role.h"
+
+/* Codes of the OCF resource agent API. */
+enum ocf_code {
+	OCF_SUCCESS = 0,
+	OCF_ERR_GENERIC = 1,
+	OCF_ERR_ARGS = 2,
+	OCF_ERR_UNIMPLEMENTED = 3,
+	OCF_ERR_INSTALLED = 5,
+	OCF_ERR_CONFIGURED = 6,
+	OCF_NOT_RUNNING = 7,
+	OCF_DEGRADED = 190,
+};
+
+/*
+ * The parameters, in one table: parser and meta-data.
+ * name, type, default, required, unique (see meta.c), minimum, maximum, short and long text
+ */
+#define VM_PARAMS(X)                                                                               \
+	X(name, "string", "", 0, 1, 0, 0, "Name of the role",                                      \
+	  "Name of the VM on its volume. Default: the name of the resource.")                      \
+	X(volume, "string", "", 1, 0, 0, 0, "Volume it lies on",                                   \
+	  "Name of the cluster shared volume that holds the VM: its definition and its lease "     \
+	  "are\n"                                                                                  \
+	  "at /clusterstorage/VOLUME. 'vmha vm add' puts them there.")                             \
+	X(migration_mode, "string", "live", 0, 0, 0, 0, "How it moves: live, quick or auto",       \
+	  "live: the running VM is copied to the other node and stands still for a fraction of "   \
+	  "a\n"                                                                                    \
+	  "second. quick: it is saved onto the volume and continued from there, and stands "       \
+	  "still\n"                                                                                \
+	  "for some seconds; needs no migration network. auto: live, and quick where the VM\n"     \
+	  "changes its memory faster than it can be copied.")                                      \
+	X(graceful_s, "integer", "90", 0, 0, 0, 3600, "Time to power off by itself, seconds",      \
+	  "What a VM gets at stop to power off by itself after its power button was pressed, in\n" \
+	  "seconds, within the timeout of the stop operation less 15 s; then it is ended by\n"     \
+	  "force. 0: at once by force.")
+
+struct vm_params {
+	struct vmha_role role;
+	const char *migration_mode;
+	uint64_t graceful_s;
+	const char *node;    /* as Pacemaker says; NULL by hand */
+	uint64_t timeout_ms; /* of the action, less a margin */
+	uint64_t interval_ms;
+	const char *target; /* of migrate_to */
+};
+
+/** Read parameters from the environment. @return 0; -EINVAL with which and why */
+int vm_params_read(struct vm_params *ret_params, struct vmha_err **err);
+
+/** Print the meta-data. */
+void vm_meta_data(void);
+
+/** Log and give Pacemaker the reason. @return code */
+int ocf_fail(enum ocf_code code, const char *text);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What ocf:vmha:vm does not answer by itself: same arguments, same environment. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/port/domxml.h"
+#include "lib/role/migrate.h"
+#include "lib/role/monitor.h"
+#include "lib/role/process.h"
+#include "lib/role/start.h"
+#include "lib/role/stop.h"
+#include "resource-agent/params.h"
+
+static int failed(int r, struct vmha_err *err)
+{
+	switch (r) {
+	case 0:
+		return OCF_SUCCESS;
+	case -EINVAL:
+		return ocf_fail(OCF_ERR_CONFIGURED, vmha_err_text(err));
+	default:
+		return ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
+	}
+}
+
+static int do_start(const struct vmha_action *act, const struct vm_params *p)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+
+	(void)p;
+	return failed(vmha_start(act, &err), err);
+}
+
+static int do_stop(const struct vmha_action *act, const struct vm_params *p)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+
+	(void)p;
+	return failed(vmha_stop(act, &err), err);
+}
+
+static int do_monitor(const struct vmha_action *act, const struct vm_params *p)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+
+	switch (vmha_monitor(act, &err)) {
+	case VMHA_MONITOR_RUNNING:
+		return OCF_SUCCESS;
+	case VMHA_MONITOR_DEGRADED:
+		if (!p->interval_ms) { /* a probe asks only whether it is here */
+			vmha_log(VMHA_LOG_WARNING, "%s", vmha_err_text(err));
+			return OCF_SUCCESS;
+		}
+		return ocf_fail(OCF_DEGRADED, vmha_err_text(err));
+	case VMHA_MONITOR_NOT_RUNNING:
+		return OCF_NOT_RUNNING;
+	case VMHA_MONITOR_UNKNOWN:
+		break;
+	}
+	return ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
+}
+
+static int do_migrate_to(const struct vmha_action *act, const struct vm_params *p)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+
+	if (!p->target) {
+		return ocf_fail(OCF_ERR_ARGS, "migrate_to is told no target node: it is for "
+					      "Pacemaker to call");
+	}
+	return failed(vmha_migrate_to(act, p->target, &err), err);
+}
+
+static int do_migrate_from(const struct vmha_action *act, const struct vm_params *p)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+
+	(void)p;
+	return failed(vmha_migrate_from(act, &err), err);
+}
+
+/* Parameters are read afresh by each action; the role must be on the volume that is named now. */
+static int do_reload(const struct vmha_action *act, const struct vm_params *p)
+{
+	vmha_log(VMHA_LOG_INFO, "vm=%s now migration_mode=%s graceful_s=%llu", act->role.name,
+		 p->migration_mode, (unsigned long long)p->graceful_s);
+	return OCF_SUCCESS;
+}
+
+static int do_validate(const struct vmha_action *act, const struct vm_params *p)
+{
+	vmha_autodomxml struct vmha_domxml *dom = NULL;
+	vmha_autoerr struct vmha_err *err = NULL;
+	char path[VMHA_PATH_SIZE];
+	int r;
+
+	(void)p;
+	vmha_role_path(&act->role, VMHA_FILE_XML, path);
+	r = vmha_domxml_load(path, &dom, &err);
+	if (r == 0) {
+		r = vmha_domxml_has_lease(dom, &act->lease, &err);
+		r = r == 0 ? vmha_err_set(&err, -EINVAL, "%s has no <lease>", path)
+			   : (r > 0 ? 0 : r);
+	}
+	return failed(r, err);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct vmha_action *act, const struct vm_params *p);
+} actions[] = {
+	{ "start", do_start },		 { "stop", do_stop },
+	{ "monitor", do_monitor },	 { "status", do_monitor },
+	{ "migrate_to", do_migrate_to }, { "migrate_from", do_migrate_from },
+	{ "reload", do_reload },	 { "reload-agent", do_reload },
+	{ "validate-all", do_validate },
+};
+
+/*
+ * The volume cannot be read or knows no such role.  What is not here needs no volume to be stopped:
+ * /proc has the word.
+ */
+static int without_role(const char *action, const struct vm_params *p, int r, struct vmha_err *err)
+{
+	struct vmha_process found = vmha_process_find(p->role.name, NULL);
+	bool none = found.witness == VMHA_PROCESS_NONE;
+
+	if (strcmp(action, "stop") == 0 && none) {
+		(void)vmha_role_forget(&p->role, VMHA_RECORD_RUN, NULL);
+		vmha_log(VMHA_LOG_INFO, "vm=%s is stopped: no process (%s)", p->role.name,
+			 vmha_err_text(err));
+		return OCF_SUCCESS;
+	}
+	if ((strcmp(action, "monitor") == 0 || strcmp(action, "status") == 0) && none) {
+		return OCF_NOT_RUNNING;
+	}
+	return ocf_fail(r == -ENOENT ? OCF_ERR_INSTALLED : OCF_ERR_GENERIC, vmha_err_text(err));
+}
+
+int main(int argc, char **argv)
+{
+	const char *action = argc == 2 ? argv[1] : "";
+	vmha_autofree struct vmha_action *act = calloc(1, sizeof(*act));
+	vmha_autoerr struct vmha_err *err = NULL;
+	struct vm_params p = { 0 };
+	size_t i;
+	int r;
+
+	if (!act || vm_params_read(&p, &err) < 0) {
+		return ocf_fail(act ? OCF_ERR_CONFIGURED : OCF_ERR_GENERIC, vmha_err_text(err));
+	}
+	r = vmha_action_open(&p.role, p.node, VMHA_SPAN_MS(p.timeout_ms), act, &err);
+	if (r < 0) {
+		return without_role(action, &p, r, err);
+	}
+	(void)vmha_move_mode_parse(p.migration_mode, &act->mode);
+	act->graceful = VMHA_SPAN_S(p.graceful_s);
+	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(action, actions[i].name) == 0) {
+			return actions[i].run(act, &p);
+		}
+	}
+	(void)fprintf(stderr, "vm-action is run by the resource agent vm\n");
+	return OCF_ERR_UNIMPLEMENTED;
+}
