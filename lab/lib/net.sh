@@ -41,9 +41,9 @@ port_up() {
 cut_table() {
 	in_switch nft list table bridge vmha_cut >/dev/null 2>&1 || in_switch nft -f - <<-'N'
 		table bridge vmha_cut {
-			chain fwd { type filter hook forward priority 0; }
-			chain inp { type filter hook input priority 0; }
-			chain out { type filter hook output priority 0; }
+			chain forwarded { type filter hook forward priority 0; }
+			chain to_switch { type filter hook input priority 0; }
+			chain from_switch { type filter hook output priority 0; }
 		}
 	N
 }
@@ -57,13 +57,13 @@ net_cut() {
 		;;
 	out)
 		cut_table
-		in_switch nft add rule bridge vmha_cut fwd iifname "$port" drop
-		in_switch nft add rule bridge vmha_cut inp iifname "$port" drop
+		in_switch nft add rule bridge vmha_cut forwarded iifname "$port" drop
+		in_switch nft add rule bridge vmha_cut to_switch iifname "$port" drop
 		;;
 	in)
 		cut_table
-		in_switch nft add rule bridge vmha_cut fwd oifname "$port" drop
-		in_switch nft add rule bridge vmha_cut out oifname "$port" drop
+		in_switch nft add rule bridge vmha_cut forwarded oifname "$port" drop
+		in_switch nft add rule bridge vmha_cut from_switch oifname "$port" drop
 		;;
 	esac
 }
@@ -73,7 +73,7 @@ net_heal() {
 	local port=$2$1 chain handle
 	ip -n "$LAB_SWITCH" link set "$port" up 2>/dev/null || true
 	in_switch nft list table bridge vmha_cut >/dev/null 2>&1 || return 0
-	for chain in fwd inp out; do
+	for chain in forwarded to_switch from_switch; do
 		in_switch nft -a list chain bridge vmha_cut "$chain" |
 			sed -n "s/.*ifname \"$port\" drop # handle \\([0-9]*\\)/\\1/p" |
 			while read -r handle; do

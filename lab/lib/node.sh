@@ -71,6 +71,7 @@ node_make_dirs() {
 
 node_clear() {
 	cgroup_kill "$LAB_CGROUP/node$1" || die "node$1 does not die"
+	cgroup_remove "$LAB_CGROUP/node$1" # a frozen one would freeze the next boot
 	storage_detach "$1" || die "the storage of node$1 cannot be detached"
 	rm -f "$LAB_RUN/node$1/pid"
 }
@@ -106,6 +107,10 @@ node_power_on() {
 	service_boot "$1"
 }
 
+node_is_frozen() {
+	grep -qsx 'frozen 1' "$LAB_CGROUP/node$1/os/cgroup.events"
+}
+
 node_freeze() {
 	local file=$LAB_CGROUP/node$1/os
 	[[ -e $file/cgroup.freeze ]] || return 0
@@ -139,6 +144,7 @@ verb_exec() {
 	shift
 	[[ $1 != -- ]] || shift
 	node_is_on "$ID" || die "node$ID is off"
+	! node_is_frozen "$ID" || die "node$ID is frozen: let it run on with: vmha-lab thaw node$ID"
 	exec env -i PATH="$NODE_PATH" HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 USER=root \
 		LOGNAME=root "$(tool lab-node)" enter --pidfile "$LAB_RUN/node$ID/pid" \
 		--cgroup "$LAB_CGROUP/node$ID/os" -- "$@"

@@ -193,7 +193,7 @@ verb_status() {
 			continue
 		fi
 		line="node$id  on "
-		if grep -qsx 'frozen 1' "$LAB_CGROUP/node$id/os/cgroup.events"; then
+		if node_is_frozen "$id"; then
 			say "$line FROZEN"
 			continue
 		fi
