@@ -146,37 +146,57 @@ static bool target_has_it(const struct vmha_action *act, const char *target)
 	       vmha_peer_find(target, &peer, NULL) == 0 && owner.host.host_id == peer.host_id;
 }
 
-/* @return 1 on the target; 0 here; -EAGAIN look again */
-static int settle_once(const struct vmha_action *act, const char *target,
-		       struct vmha_observation *obs)
+/* No process is left here.  The lease tells whether the target was the guest, though it may have
+ * died since and released it. */
+static int settle_gone(const struct vmha_action *act, uint64_t lver)
+{
+	struct vmha_lease_owner owner = { 0 };
+
+	if (vmha_lease_owner(&act->lease, &owner, NULL) < 0) {
+		return -EAGAIN;
+	}
+	return owner.lver > lver ? VMHA_SETTLED_TARGET : VMHA_SETTLED_GONE;
+}
+
+static int settle_paused(const struct vmha_action *act, struct vmha_observation *obs)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
 
+	if (obs->w.virt == VMHA_VIRT_PAUSED || obs->w.virt == VMHA_VIRT_PAUSED_IOERROR) {
+		return VMHA_SETTLED_HERE; /* but not by the migration */
+	}
+	if (vmha_source_resume(act, obs, &err) == 0) {
+		return VMHA_SETTLED_HERE;
+	}
+	vmha_log(VMHA_LOG_WARNING, "vm=%s %s", act->role.name, vmha_err_text(err));
+	return -EAGAIN;
+}
+
+/* @return of enum vmha_settled; -EAGAIN look again */
+static int settle_once(const struct vmha_action *act, const char *target, uint64_t lver,
+		       struct vmha_observation *obs)
+{
 	vmha_observe(act, true, obs);
 	if (target_has_it(act, target)) {
 		if (obs->w.process == VMHA_PROCESS_ALIVE &&
 		    vmha_stale_kill(act, obs, "the target has its lease and runs", NULL) < 0) {
 			return -EAGAIN;
 		}
-		return 1;
+		return VMHA_SETTLED_TARGET;
+	}
+	if (obs->verdict.place == VMHA_PLACE_NOT_RUNNING) {
+		return settle_gone(act, lver);
 	}
 	if (obs->verdict.healthy) {
-		return 0;
+		return VMHA_SETTLED_HERE;
 	}
 	switch (vmha_lease_rule(act, obs)) {
 	case VMHA_RULE_RETAKEN:
-		return 0;
+		return VMHA_SETTLED_HERE;
 	case VMHA_RULE_KEPT:
-		return obs->verdict.healthy ? 0 : -EAGAIN;
+		return obs->verdict.healthy ? VMHA_SETTLED_HERE : -EAGAIN;
 	case VMHA_RULE_PAUSED:
-		if (obs->w.virt == VMHA_VIRT_PAUSED || obs->w.virt == VMHA_VIRT_PAUSED_IOERROR) {
-			return 0; /* paused, but not by the migration */
-		}
-		if (vmha_source_resume(act, obs, &err) == 0) {
-			return 0;
-		}
-		vmha_log(VMHA_LOG_WARNING, "vm=%s %s", act->role.name, vmha_err_text(err));
-		return -EAGAIN;
+		return settle_paused(act, obs);
 	case VMHA_RULE_KILLED:
 	case VMHA_RULE_UNPROTECTED:
 	case VMHA_RULE_UNKNOWN:
@@ -185,7 +205,7 @@ static int settle_once(const struct vmha_action *act, const char *target,
 	return -EAGAIN;
 }
 
-int vmha_live_settle(const struct vmha_action *act, const char *target,
+int vmha_live_settle(const struct vmha_action *act, const char *target, uint64_t lver,
 		     struct vmha_observation *ret_obs, struct vmha_err **err)
 {
 	struct vmha_mono end =
@@ -203,7 +223,7 @@ int vmha_live_settle(const struct vmha_action *act, const char *target,
 				continue;
 			}
 		}
-		r = settle_once(act, target, ret_obs);
+		r = settle_once(act, target, lver, ret_obs);
 		if (r >= 0) {
 			return r;
 		}
@@ -313,32 +333,50 @@ static int arrived(const struct vmha_action *act, struct vmha_moving *m,
 	return 0;
 }
 
-/* Whatever libvirt's call returned: where is the guest? */
+static int stayed(const struct vmha_action *act, struct vmha_moving *m,
+		  const struct vmha_observation *obs, const struct watch *w, const char *why,
+		  struct vmha_err **err)
+{
+	if (m->state == VMHA_MOVE_HANDOFF) {
+		(void)vmha_moving_step(act, m, VMHA_EVENT_LOST, NULL);
+	}
+	if (w->stalled && act->mode == VMHA_MODE_AUTO && obs->verdict.healthy) {
+		return vmha_err_set(err, -ETIME, "%s", why ? why : "it does not converge");
+	}
+	(void)vmha_moving_step(act, m, VMHA_EVENT_STAYED, why);
+	(void)vmha_present_record(act, obs, NULL);
+	return vmha_err_set(err, -ECANCELED, "%s stays on %s: %s", act->role.name, act->node,
+			    why ? why : "the migration failed");
+}
+
+/*
+ * Whatever libvirt's call returned: where is the guest?  Only "it runs on here" and "nobody can
+ * tell" are failures (Pacemaker then blocks the role and leaves it alone).  A guest that is proven
+ * gone from here is no reason to block: Pacemaker is to look on the target, and recover.
+ */
 static int conclude(const struct vmha_action *act, struct vmha_moving *m,
 		    struct vmha_observation *obs, const struct watch *w, const char *why,
 		    struct vmha_err **err)
 {
 	struct vmha_observation was = *obs;
 	vmha_autoerr struct vmha_err *e = NULL;
-	int r = vmha_live_settle(act, m->rec.to, obs, &e);
+	int r = vmha_live_settle(act, m->rec.to, m->rec.lver, obs, &e);
 
-	if (r == 1) {
+	switch (r) {
+	case VMHA_SETTLED_TARGET:
 		if (m->state != VMHA_MOVE_HANDOFF) {
 			(void)vmha_moving_step(act, m, VMHA_EVENT_CONFIRMED, why);
 		}
 		return arrived(act, m, &was);
-	}
-	if (r == 0) {
-		if (m->state == VMHA_MOVE_HANDOFF) {
-			(void)vmha_moving_step(act, m, VMHA_EVENT_LOST, NULL);
-		}
-		if (w->stalled && act->mode == VMHA_MODE_AUTO && obs->verdict.healthy) {
-			return vmha_err_set(err, -ETIME, "%s", why ? why : "it does not converge");
-		}
-		(void)vmha_moving_step(act, m, VMHA_EVENT_STAYED, why);
-		(void)vmha_present_record(act, obs, NULL);
-		return vmha_err_set(err, -ECANCELED, "%s stays on %s: %s", act->role.name,
-				    act->node, why ? why : "the migration failed");
+	case VMHA_SETTLED_HERE:
+		return stayed(act, m, obs, w, why, err);
+	case VMHA_SETTLED_GONE:
+		(void)vmha_moving_step(act, m, VMHA_EVENT_LOST, why);
+		vmha_log(VMHA_LOG_ERROR, "mig=%s vm=%s its QEMU ended in the migration: %s",
+			 m->rec.trace, act->role.name, why ? why : "?");
+		return vmha_present_forget(act, err);
+	default:
+		break;
 	}
 	(void)vmha_moving_step(act, m, VMHA_EVENT_LOST, vmha_err_text(e));
 	return vmha_err_set(err, -EIO, "%s: %s (%s)", act->role.name, vmha_err_text(e),

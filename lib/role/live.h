@@ -10,19 +10,26 @@
  * UNSURE.  libvirtd carries the migration: if this process is killed it goes on (or a later call
  * attaches to it).
  * @param attach a job of an earlier call is under way: only follow it
- * @return 0 the guest runs on the target; -ETIME it does not converge (runs on here); -ECANCELED it
- * runs on here for another reason; -EIO unsure: neither end confirms
+ * @return 0 the guest went over, or is proven to be gone from here; -ETIME it does not converge
+ * (runs on here); -ECANCELED it runs on here for another reason; -EIO unsure: neither end confirms
  */
 int vmha_live_run(const struct vmha_action *act, struct vmha_moving *moving,
 		  struct vmha_observation *obs, bool attach, struct vmha_err **err);
+
+enum vmha_settled {
+	VMHA_SETTLED_HERE,   /* runs here with its lease, or a user or an I/O error paused it */
+	VMHA_SETTLED_TARGET, /* the target took the lease, even if it has lost it again since */
+	VMHA_SETTLED_GONE,   /* no process here, and the target never had the lease */
+};
 
 /**
  * How did a migration end?  Confirms by evidence on both ends, applies the lease rule, lets a
  * paused source go on where it is the guest, up to 30 s.  For after a failed or interrupted
  * migration.
- * @return 1 runs on the target; 0 runs here with its lease; -EIO neither end confirms
+ * @param lver that the guest held here before
+ * @return of enum vmha_settled; -EIO neither end confirms
  */
-int vmha_live_settle(const struct vmha_action *act, const char *target,
+int vmha_live_settle(const struct vmha_action *act, const char *target, uint64_t lver,
 		     struct vmha_observation *ret_obs, struct vmha_err **err);
 
 #endif

@@ -15,11 +15,9 @@
 #include "lib/role/live.h"
 #include "lib/role/moving.h"
 #include "lib/role/observe.h"
-#include "lib/role/owner.h"
 #include "lib/role/peers.h"
 #include "lib/role/present.h"
 #include "lib/role/quick.h"
-#include "lib/role/state.h"
 
 #define SETTLE	     VMHA_SPAN_S(5)
 #define ASK_PATIENCE VMHA_SPAN_S(5)
@@ -47,28 +45,25 @@ static void wish_take(const struct vmha_action *act, const char *target,
 	}
 }
 
-/* A new DC may repeat a migrate_to that is done. */
+/*
+ * Nothing of it is here.  A new DC may repeat a migrate_to that is done; or the guest ended by
+ * itself.  A failure would block the role with nothing running: Pacemaker is to look on the target,
+ * and recover if it finds nothing.
+ */
 static int done_already(const struct vmha_action *act, const char *target,
 			const struct vmha_observation *obs, struct vmha_err **err)
 {
-	vmha_autofree struct vmha_state_record *rec = calloc(1, sizeof(*rec));
-	vmha_autoerr struct vmha_err *why = NULL;
-	enum vmha_state_answer answer = VMHA_STATE_NONE;
 	struct vmha_lease_owner owner = { 0 };
-	struct vmha_peer peer = { 0 };
+	char name[VMHA_NODE_SIZE] = "nobody";
 
-	if (vmha_lease_foreign(act, &owner, NULL) == 1 &&
-	    vmha_peer_find(target, &peer, NULL) == 0 && owner.host.host_id == peer.host_id) {
-		vmha_log(VMHA_LOG_INFO, "vm=%s runs on %s already", act->role.name, target);
-		return 0;
+	if (vmha_lease_foreign(act, &owner, NULL) == 1) {
+		vmha_peer_name(owner.host.host_id, name);
 	}
-	if (rec && vmha_state_check(act, &answer, rec, &why) == 0 && answer == VMHA_STATE_VALID) {
-		vmha_log(VMHA_LOG_INFO, "vm=%s is saved already, %s can continue it",
-			 act->role.name, target);
-		return 0;
-	}
-	return vmha_err_set(err, -ENOENT, "%s does not run on %s (%s)", act->role.name, act->node,
-			    obs->text);
+	vmha_log(VMHA_LOG_WARNING,
+		 "vm=%s is not on %s any more (%s), its lease is held by %s; %s is "
+		 "to look",
+		 act->role.name, act->node, obs->text, name, target);
+	return vmha_present_forget(act, err);
 }
 
 /* A job of an agent that was killed: followed when it goes where we are to go, else ended. */

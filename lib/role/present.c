@@ -6,7 +6,6 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
-#include "lib/base/str.h"
 #include "lib/port/qmp.h"
 #include "lib/port/virt.h"
 #include "lib/role/moving.h"
@@ -52,12 +51,10 @@ int vmha_present_forget(const struct vmha_action *act, struct vmha_err **err)
 
 bool vmha_present_is_incoming(const struct vmha_action *act, const struct vmha_observation *obs)
 {
-	struct vmha_owner_record owner = { 0 };
+	uint64_t lver = 0;
 
 	return obs->w.process == VMHA_PROCESS_ALIVE && obs->w.lease == VMHA_LEASE_REGISTERED &&
-	       obs->w.virt == VMHA_VIRT_PAUSED_MIGRATION &&
-	       vmha_role_load(&act->role, VMHA_RECORD_OWNER, &owner, NULL) == 0 &&
-	       !vmha_str_eq(owner.node, act->node);
+	       obs->w.virt == VMHA_VIRT_PAUSED_MIGRATION && vmha_run_lver(act, obs, &lver) < 0;
 }
 
 /* libvirtd's job first; where libvirtd is dead QEMU may still wait for its word to switch over. */

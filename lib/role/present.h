@@ -20,7 +20,7 @@ int vmha_present_forget(const struct vmha_action *act, struct vmha_err **err);
 int vmha_source_resume(const struct vmha_action *act, struct vmha_observation *obs,
 		       struct vmha_err **err);
 
-/** @return true: only the empty target of somebody else's migration */
+/** @return true: only the target of a migration, which never held the lease here */
 bool vmha_present_is_incoming(const struct vmha_action *act, const struct vmha_observation *obs);
 
 /**

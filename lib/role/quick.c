@@ -2,9 +2,11 @@
 #include "lib/role/quick.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -39,25 +41,6 @@ static int target_check(const struct vmha_action *act, const struct vmha_moving 
 	return 0;
 }
 
-/* libvirt lets the guest run on after a failed save; that is not believed but looked at. */
-static int save_failed(const struct vmha_action *act, struct vmha_moving *m,
-		       struct vmha_observation *obs, const char *why, struct vmha_err **err)
-{
-	vmha_autoerr struct vmha_err *e = NULL;
-	int r;
-
-	(void)vmha_virt_job_abort(NULL, act->rec.uuid, vmha_action_left(act, ASK_PATIENCE), NULL);
-	r = vmha_live_settle(act, m->rec.to, obs, &e);
-	if (r < 0) {
-		(void)vmha_moving_step(act, m, VMHA_EVENT_LOST, why);
-		return vmha_err_set(err, -EIO, "saving %s failed (%s), and %s", act->role.name, why,
-				    vmha_err_text(e));
-	}
-	(void)vmha_state_remove(act, NULL);
-	(void)vmha_moving_step(act, m, VMHA_EVENT_STAYED, why);
-	return vmha_err_set(err, -ECANCELED, "%s stays on %s: %s", act->role.name, act->node, why);
-}
-
 /*
  * Crash of the node, or of this agent, after each line, and what a start finds:
  *
@@ -84,8 +67,59 @@ static int save_seal(const struct vmha_action *act, const struct vmha_observatio
 	return vmha_present_forget(act, err);
 }
 
+/* An answer that came too late, or never: libvirt marks a complete file in its first 16 bytes. */
+static bool save_complete(const char *path)
+{
+	static const char magic[] = "LibvirtQemudSave";
+	char head[sizeof(magic)] = "";
+	vmha_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, head, sizeof(magic) - 1) == (ssize_t)sizeof(magic) - 1 &&
+	       strcmp(head, magic) == 0;
+}
+
+/*
+ * libvirt lets the guest run on after a failed save; that is not believed but looked at.
+ * @return 0 it is saved after all, or proven gone: Pacemaker is to look on the target, and recover
+ */
+static int save_failed(const struct vmha_action *act, struct vmha_moving *m,
+		       const struct vmha_observation *was, const char *why, struct vmha_err **err)
+{
+	struct vmha_observation obs = { 0 };
+	vmha_autoerr struct vmha_err *e = NULL;
+	char path[VMHA_PATH_SIZE];
+	int r;
+
+	(void)vmha_virt_job_abort(NULL, act->rec.uuid, vmha_action_left(act, ASK_PATIENCE), NULL);
+	r = vmha_live_settle(act, m->rec.to, was->lver, &obs, &e);
+	vmha_role_path(&act->role, VMHA_FILE_STATE, path);
+	switch (r) {
+	case VMHA_SETTLED_HERE:
+		(void)vmha_state_remove(act, NULL);
+		(void)vmha_moving_step(act, m, VMHA_EVENT_STAYED, why);
+		return vmha_err_set(err, -ECANCELED, "%s stays on %s: %s", act->role.name,
+				    act->node, why);
+	case VMHA_SETTLED_GONE:
+		if (save_complete(path) && save_seal(act, was, &e) == 0) {
+			(void)vmha_moving_step(act, m, VMHA_EVENT_SAVED, NULL);
+			return 0;
+		}
+		break;
+	case VMHA_SETTLED_TARGET:
+		break;
+	default:
+		(void)vmha_moving_step(act, m, VMHA_EVENT_LOST, why);
+		return vmha_err_set(err, -EIO, "saving %s failed (%s), and %s", act->role.name, why,
+				    vmha_err_text(e));
+	}
+	(void)vmha_moving_step(act, m, VMHA_EVENT_LOST, why);
+	vmha_log(VMHA_LOG_ERROR, "mig=%s vm=%s its QEMU ended in the save: %s", m->rec.trace,
+		 act->role.name, why);
+	return vmha_present_forget(act, err);
+}
+
 int vmha_quick_save(const struct vmha_action *act, struct vmha_moving *moving,
-		    struct vmha_observation *obs, struct vmha_err **err)
+		    const struct vmha_observation *obs, struct vmha_err **err)
 {
 	struct vmha_span most = vmha_action_left(act, VMHA_SPAN_S(3600));
 	struct vmha_observation was = *obs;
@@ -112,9 +146,7 @@ int vmha_quick_save(const struct vmha_action *act, struct vmha_moving *moving,
 	most.ns -= most.ns > VMHA_SPAN_MS(2 * KEEP_BACK_MS).ns ? VMHA_SPAN_MS(KEEP_BACK_MS).ns : 0;
 	r = vmha_virt_save(act->rec.uuid, path, most, &e);
 	if (r < 0) {
-		vmha_observe_settled(act, ASK_PATIENCE, obs);
-		/* a lost answer: what libvirtd did not finish shows by its process */
-		return save_failed(act, moving, obs, vmha_err_text(e), err);
+		return save_failed(act, moving, &was, vmha_err_text(e), err);
 	}
 	r = save_seal(act, &was, err);
 	if (r < 0) {

@@ -40,7 +40,15 @@ static int adopt_step(const struct vmha_action *act, struct vmha_observation *ob
 	    obs->w.virt == VMHA_VIRT_PAUSED_IOERROR) {
 		return 1;
 	}
-	if (obs->w.virt == VMHA_VIRT_PAUSED_MIGRATION && !vmha_present_is_incoming(act, obs)) {
+	if (vmha_present_is_incoming(act, obs)) {
+		/* Pacemaker would not start it here while its source is the guest.  Were it so
+		 * all the same: the source runs on when its target ends. */
+		return vmha_stale_kill(act, obs,
+				       "left over from a migration to this node: it never "
+				       "ran here",
+				       err);
+	}
+	if (obs->w.virt == VMHA_VIRT_PAUSED_MIGRATION) {
 		return vmha_source_resume(act, obs, NULL) == 0;
 	}
 	return 0;
