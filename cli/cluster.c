@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/cluster.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,20 +162,28 @@ void vmha_cluster_why(const struct vmha_pcmk_state *s, const char *role, struct 
 {
 	const struct vmha_pcmk_resource *r = vmha_pcmk_resource_find(s, role);
 	const struct vmha_pcmk_failure *f = vmha_pcmk_failure_find(s, role);
+	size_t i;
 
 	if (!r) {
 		(void)vmha_str_add(to, "it is not in the cluster");
 		return;
 	}
-	(void)vmha_str_add(to, "it is %s%s%s", r->state, r->nodes_count ? " on " : "",
-			   r->nodes_count ? r->nodes[0] : "");
+	if (strcmp(r->state, "Started") == 0 && r->nodes_count) {
+		(void)vmha_str_add(to, "it runs on %s", r->nodes[0]);
+	} else {
+		(void)vmha_str_add(to, "it is %c%s%s%s", tolower(r->state[0]), r->state + 1,
+				   r->nodes_count ? " on " : "", r->nodes_count ? r->nodes[0] : "");
+	}
+	for (i = 1; i < r->nodes_count; i++) {
+		(void)vmha_str_add(to, " and %s", r->nodes[i]);
+	}
 	if (r->blocked) {
 		(void)vmha_str_add(to, ", blocked");
 	} else if (!r->managed) {
 		(void)vmha_str_add(to, ", unmanaged");
 	}
 	if (f) {
-		(void)vmha_str_add(to, "; %s on %s: %s", f->op, f->node,
+		(void)vmha_str_add(to, "; %s failed on %s: %s", f->op, f->node,
 				   *f->reason ? f->reason : (*f->result ? f->result : f->status));
 	} else if (strcmp(r->target_role, "Stopped") == 0) {
 		(void)vmha_str_add(to, " (disabled)");

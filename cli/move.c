@@ -90,9 +90,9 @@ static int source_check(struct move *m, const struct vmha_pcmk_state *s, struct 
 		return vmha_err_set(err, -EBUSY, "%s: %s: first run: vmha heal %s", m->role.name,
 				    why.text ? why.text : "", m->role.name);
 	}
-	if (x && *x->pending && strcmp(x->pending, "Monitoring") != 0) {
-		return vmha_err_set(err, -EBUSY, "%s is busy (%s): try again when that has ended",
-				    m->role.name, x->pending);
+	if (x && strcmp(x->state, "Started") != 0 && strcmp(x->state, "Stopped") != 0) {
+		return vmha_err_set(err, -EBUSY, "%s is busy, %s: try again when that has ended",
+				    m->role.name, why.text ? why.text : "");
 	}
 	if (!x || x->nodes_count != 1 || strcmp(x->state, "Started") != 0 || s->maintenance ||
 	    !x->managed) {
@@ -186,8 +186,8 @@ static void reason_find(const struct move *m, const struct vmha_pcmk_state *s, s
 	if (move_record(m, &rec) && *rec.reason) {
 		(void)vmha_str_add(to, "%s", rec.reason);
 	} else if (f) {
-		(void)vmha_str_add(to, "%s on %s: %s", f->op, f->node,
-				   *f->reason ? f->reason : f->status);
+		(void)vmha_str_add(to, "%s failed on %s%s%s", f->op, f->node,
+				   *f->reason ? ": " : "", f->reason);
 	} else {
 		(void)vmha_str_add(to,
 				   "Pacemaker decided otherwise (another constraint, or a failure "

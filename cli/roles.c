@@ -91,13 +91,16 @@ static bool role_enabled(const struct vmha_pcmk_primitive *p)
 	return strcmp(p->target_role, "Stopped") != 0;
 }
 
-/* As it should be: running on one node, or stopped because it is disabled; nothing failed. */
+/* As it should be: on one node or moving, or stopped because it is disabled; nothing failed. */
 static bool role_ok(const struct vmha_pcmk_state *s, const struct vmha_pcmk_resource *r,
 		    const struct vmha_pcmk_primitive *p)
 {
 	if (!r || r->blocked || r->failed || !r->managed || r->orphaned ||
 	    vmha_pcmk_failure_find(s, p->id)) {
 		return false;
+	}
+	if (strcmp(state_word(r), "moving") == 0) {
+		return true;
 	}
 	return role_enabled(p) ? r->nodes_count == 1 && strcmp(r->state, "Started") == 0
 			       : r->nodes_count == 0;

@@ -217,6 +217,18 @@ static int part_print(const json_t *o, const char *title, const char *key,
 	return vmha_output_table(stdout, list, columns, "  ");
 }
 
+/* The newest one; all are in the JSON. */
+static void fence_print(const json_t *f)
+{
+	if (f) {
+		(void)printf("Last fencing: %s of node %s, %s, %s\n",
+			     json_string_value(json_object_get(f, "action")),
+			     json_string_value(json_object_get(f, "node")),
+			     json_string_value(json_object_get(f, "status")),
+			     json_string_value(json_object_get(f, "when")));
+	}
+}
+
 static int report_text(const json_t *o)
 {
 	static const struct vmha_column nodes[] = { { "NAME", "name" },
@@ -251,6 +263,7 @@ static int report_text(const json_t *o)
 		  : part_print(o, "Volumes", "volumes", volumes,
 			       "none yet: 'vmha volume create' makes one");
 	r = r < 0 ? r : part_print(o, "Roles", "roles", roles, "none yet: 'vmha vm add' makes one");
+	fence_print(json_array_get(json_object_get(o, "fencing"), 0));
 	if (json_array_size(problems)) {
 		(void)printf("Problems:\n");
 	}

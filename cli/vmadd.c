@@ -253,26 +253,29 @@ static char *configuration_text(const struct plan *p)
 	const char *n = p->role.name;
 	vmha_autostr struct vmha_str s = { 0 };
 
-	(void)vmha_str_add(&s,
-			   "<configuration><resources><primitive id='%s' class='ocf' "
-			   "provider='vmha' type='vm'><instance_attributes id='%s-params'>"
-			   "<nvpair id='%s-params-volume' name='volume' value='%s'/>",
-			   n, n, n, p->role.volume);
+	(void)vmha_str_add(
+		&s,
+		"<configuration><resources><primitive id='%s' class='ocf' "
+		"provider='vmha' type='vm'><instance_attributes id='%s-instance_attributes'>"
+		"<nvpair id='%s-instance_attributes-volume' name='volume' value='%s'/>",
+		n, n, n, p->role.volume);
 	if (p->mode) {
-		(void)vmha_str_add(&s,
-				   "<nvpair id='%s-params-migration_mode' name='migration_mode' "
-				   "value='%s'/>",
-				   n, p->mode);
+		(void)vmha_str_add(
+			&s,
+			"<nvpair id='%s-instance_attributes-migration_mode' name='migration_mode' "
+			"value='%s'/>",
+			n, p->mode);
 	}
 	(void)vmha_str_add(
 		&s,
-		"</instance_attributes><meta_attributes id='%s-meta'>"
-		"<nvpair id='%s-meta-allow-migrate' name='allow-migrate' value='true'/>"
-		"<nvpair id='%s-meta-stickiness' name='resource-stickiness' value='100'/>",
+		"</instance_attributes><meta_attributes id='%s-meta_attributes'>"
+		"<nvpair id='%s-meta_attributes-allow-migrate' name='allow-migrate' value='true'/>"
+		"<nvpair id='%s-meta_attributes-resource-stickiness' name='resource-stickiness' "
+		"value='100'/>",
 		n, n, n);
 	if (p->disabled) {
 		(void)vmha_str_add(&s,
-				   "<nvpair id='%s-meta-target-role' name='target-role' "
+				   "<nvpair id='%s-meta_attributes-target-role' name='target-role' "
 				   "value='Stopped'/>",
 				   n);
 	}

@@ -12,6 +12,7 @@ unit_tests = \
 	tests/unit/test-judge \
 	tests/unit/test-log \
 	tests/unit/test-mono \
+	tests/unit/test-pcmk \
 	tests/unit/test-proc \
 	tests/unit/test-str
 
@@ -53,6 +54,11 @@ tests_unit_test_log_LDADD = tests/unit/libunit.a lib/libbase.a
 
 tests_unit_test_mono_SOURCES = tests/unit/test-mono.c
 tests_unit_test_mono_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_pcmk_CPPFLAGS = $(AM_CPPFLAGS) -DVMHA_SRCDIR='"$(abs_srcdir)"'
+tests_unit_test_pcmk_SOURCES = tests/unit/test-pcmk.c
+tests_unit_test_pcmk_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a $(LIBXML_LIBS)
+EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/unit/pcmk/*.xml))
 
 tests_unit_test_proc_SOURCES = tests/unit/test-proc.c
 tests_unit_test_proc_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread

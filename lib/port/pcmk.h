@@ -68,12 +68,6 @@ struct vmha_pcmk_fence {
 	const char *reason;
 };
 
-struct vmha_pcmk_ban { /* a location constraint */
-	const char *id;
-	const char *role;
-	const char *node;
-};
-
 struct vmha_pcmk_state {
 	bool dc_present;
 	const char *dc;
@@ -89,8 +83,6 @@ struct vmha_pcmk_state {
 	size_t failures_count;
 	struct vmha_pcmk_fence *fences; /* newest first */
 	size_t fences_count;
-	struct vmha_pcmk_ban *bans;
-	size_t bans_count;
 	void *doc; /* owns the strings */
 };
 

@@ -143,15 +143,6 @@ static void fence_read(const xmlNode *x, void *item)
 	f->reason = attr(x, "exit-reason");
 }
 
-static void ban_read(const xmlNode *x, void *item)
-{
-	struct vmha_pcmk_ban *b = item;
-
-	b->id = attr(x, "id");
-	b->role = attr(x, "resource");
-	b->node = attr(x, "node");
-}
-
 /* "web_1_migrate_to_0" of task "migrate_to" is role "web_1": cut in place, in our own document. */
 static void failures_name(struct vmha_pcmk_state *s)
 {
@@ -190,9 +181,7 @@ static int state_fill(struct vmha_pcmk_state *s)
 	    items_read(doc, "/*/failures/failure", sizeof(*s->failures), failure_read, &s->failures,
 		       &s->failures_count) < 0 ||
 	    items_read(doc, "/*/fence_history/fence_event", sizeof(*s->fences), fence_read,
-		       &s->fences, &s->fences_count) < 0 ||
-	    items_read(doc, "/*/bans/ban", sizeof(*s->bans), ban_read, &s->bans, &s->bans_count) <
-		    0) {
+		       &s->fences, &s->fences_count) < 0) {
 		return -ENOMEM;
 	}
 	failures_name(s);
@@ -227,7 +216,6 @@ void vmha_pcmk_state_free(struct vmha_pcmk_state *s)
 	free(s->resources);
 	free(s->failures);
 	free(s->fences);
-	free(s->bans);
 	xmlFreeDoc(s->doc);
 	free(s);
 }
