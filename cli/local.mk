@@ -11,6 +11,8 @@ cli_vmha_SOURCES = \
 	cli/main.c \
 	cli/move.c \
 	cli/node.c \
+	cli/node_cert.c cli/node_cert.h \
+	cli/node_change.c \
 	cli/node_checks.c \
 	cli/node_doctor.c cli/node_report.h \
 	cli/node_facts.c cli/node_facts.h \

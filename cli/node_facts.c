@@ -22,7 +22,7 @@
 #include "lib/base/str.h"
 
 #define SMALL_MAX_BYTES	 4096
-#define CONFIG_MAX_BYTES (1024 * 1024)
+#define CONFIG_MAX_BYTES ((size_t)1024 * 1024)
 #define ASK_SPAN	 VMHA_SPAN_S(5)
 #define COROSYNC_CONF	 "/etc/corosync/corosync.conf"
 #define DEBIAN_QEMU_USER "libvirt-qemu"
@@ -333,15 +333,27 @@ char *vmha_node_setting(const char *path, const char *key)
 	return vmha_conf_unquote(value);
 }
 
+int vmha_node_user_find(const char *name, uid_t *ret_uid)
+{
+	struct passwd *found = NULL;
+	struct passwd pw;
+	char buf[4096];
+
+	if (getpwnam_r(name, &pw, buf, sizeof(buf), &found) != 0 || !found) {
+		return -ENOENT;
+	}
+	*ret_uid = found->pw_uid;
+	return 0;
+}
+
 uid_t vmha_node_qemu_uid(const char *qemu_conf)
 {
 	vmha_autofree char *value = NULL;
 	vmha_autofree char *user = NULL;
-	const struct passwd *pw;
+	uid_t uid = 0;
 
 	if (vmha_conf_get(qemu_conf, VMHA_CONF_LIBVIRT, "user", &value, NULL) == 0) {
 		user = vmha_conf_unquote(value);
 	}
-	pw = getpwnam(user ? user : DEBIAN_QEMU_USER);
-	return pw ? pw->pw_uid : 0;
+	return vmha_node_user_find(user ? user : DEBIAN_QEMU_USER, &uid) == 0 ? uid : 0;
 }

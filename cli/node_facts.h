@@ -53,6 +53,9 @@ pid_t vmha_node_process_find(const char *name);
 /** Setting of node.conf and the like, quotes removed. @return NULL: not set, or not readable */
 char *vmha_node_setting(const char *path, const char *key);
 
+/** @return 0; -ENOENT no such user */
+int vmha_node_user_find(const char *name, uid_t *ret_uid);
+
 /** User that QEMU runs as by qemu.conf's text. @return 0 (root) when there is no such user */
 uid_t vmha_node_qemu_uid(const char *qemu_conf);
 

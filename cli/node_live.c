@@ -17,7 +17,7 @@
 #include "lib/port/virt.h"
 
 #define LIBVIRT_SPAN   VMHA_SPAN_S(5) /* as long as a VM's start waits for libvirtd */
-#define MAPS_MAX_BYTES (8 * 1024 * 1024)
+#define MAPS_MAX_BYTES ((size_t)8 * 1024 * 1024)
 
 /* Wall clock at which a process began, in seconds. @return 0 not known */
 static time_t process_began(pid_t pid)

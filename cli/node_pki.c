@@ -5,19 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/node_cert.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/file.h"
-#include "lib/base/proc.h"
 #include "lib/base/str.h"
 
-#define PEM_MAX_BYTES (256 * 1024)
-#define CERTTOOL_SPAN VMHA_SPAN_S(60)
-#define KEY_BITS      "3072"
-#define CA_DAYS	      3650
-#define NODE_DAYS     1825
+#define CA_DAYS	  3650
+#define NODE_DAYS 1825
 
 /* A certificate and its key in the places where one of the two programs looks. */
 static const struct pair {
@@ -37,124 +32,6 @@ static const struct pair {
 
 #define PAIRS (sizeof(pairs) / sizeof(pairs[0]))
 
-/* @return certtool's standard output, caller frees; NULL with *err set */
-static char *certtool(const char *const argv[], struct vmha_err **err)
-{
-	vmha_autoresult struct vmha_proc_result res = { 0 };
-	int r = vmha_proc_check(argv, NULL, CERTTOOL_SPAN, &res, err);
-
-	if (r == -ENOENT) {
-		(void)vmha_err_set(err, r, "certtool is not there: install gnutls-bin");
-	}
-	return r < 0 ? NULL : vmha_steal_ptr(res.output);
-}
-
-static int pem_read(const char *path, char **ret_text, struct vmha_err **err)
-{
-	return vmha_file_read(path, PEM_MAX_BYTES, ret_text, NULL, err);
-}
-
-static int key_is_rsa(const char *key, struct vmha_err **err)
-{
-	const char *const argv[] = { "certtool", "--key-info", "--infile", key, NULL };
-	vmha_autofree char *out = certtool(argv, NULL);
-
-	if (!out) {
-		return vmha_err_set(err, -EKEYREJECTED, "%s is not a private key without password",
-				    key);
-	}
-	if (!strstr(out, "Public Key Algorithm: RSA")) {
-		return vmha_err_set(err, -EKEYREJECTED,
-				    "%s is not an RSA key: libvirt refuses all others", key);
-	}
-	return 0;
-}
-
-static int key_matches(const char *cert, const char *key, struct vmha_err **err)
-{
-	const char *const of_cert[] = { "certtool", "--key-id", "--infile", cert, NULL };
-	const char *const of_key[] = { "certtool", "--key-id", "--load-privkey", key, NULL };
-	vmha_autofree char *a = certtool(of_cert, NULL);
-	vmha_autofree char *b = certtool(of_key, NULL);
-
-	if (!a || !b) {
-		return vmha_err_set(err, -EKEYREJECTED, "%s is not a %s", a ? key : cert,
-				    a ? "private key without password" : "certificate");
-	}
-	if (strcmp(a, b) != 0) {
-		return vmha_err_set(err, -EKEYREJECTED, "%s is not the key of %s", key, cert);
-	}
-	return 0;
-}
-
-/* Days until the (first) certificate in the file ends. */
-static int cert_days(const char *cert, int64_t *ret_days, struct vmha_err **err)
-{
-	const char *const argv[] = { "certtool", "--certificate-info", "--infile", cert, NULL };
-	vmha_autofree char *out = certtool(argv, NULL);
-	const char *p = out ? strstr(out, "Not After: ") : NULL;
-	struct tm tm = { 0 };
-
-	/* certtool prints "Sat Nov 21 22:02:46 UTC 2026", whatever the locale */
-	if (!p || !strptime(p + strlen("Not After: "), "%a %b %d %H:%M:%S UTC %Y", &tm)) {
-		return vmha_err_set(err, -EKEYREJECTED, "%s is not a certificate", cert);
-	}
-	*ret_days = (int64_t)(timegm(&tm) - time(NULL)) / 86400;
-	return 0;
-}
-
-static int cert_is_ca(const char *cert, struct vmha_err **err)
-{
-	const char *const argv[] = { "certtool", "--certificate-info", "--infile", cert, NULL };
-	vmha_autofree char *out = certtool(argv, NULL);
-	int64_t days = 0;
-	int r;
-
-	if (!out) {
-		return vmha_err_set(err, -EKEYREJECTED, "%s is not a certificate", cert);
-	}
-	if (!strstr(out, "Certificate Authority (CA): TRUE")) {
-		return vmha_err_set(err, -EKEYREJECTED, "%s is not a certificate of a CA", cert);
-	}
-	r = cert_days(cert, &days, err);
-	if (r == 0 && days < 0) {
-		return vmha_err_set(err, -EKEYREJECTED, "%s has expired", cert);
-	}
-	return r;
-}
-
-/* Would a peer that trusts @ca take this certificate for a host that it calls by @address? */
-static int cert_is_good(const char *ca, const char *cert, const char *address,
-			struct vmha_err **err)
-{
-	const char *const argv[] = { "certtool",
-				     "--verify",
-				     "--load-ca-certificate",
-				     ca,
-				     "--verify-hostname",
-				     address,
-				     "--infile",
-				     cert,
-				     NULL };
-	vmha_autoresult struct vmha_proc_result res = { 0 };
-	const char *why;
-	int r = vmha_proc_run(argv, NULL, CERTTOOL_SPAN, &res, err);
-
-	if (r < 0) {
-		return r;
-	}
-	if (res.status == 0) {
-		return 0;
-	}
-	why = strstr(res.output, "NOT trusted. ");
-	if (!why) {
-		return vmha_err_set(err, -EKEYREJECTED, "%s cannot be verified with %s", cert, ca);
-	}
-	why += strlen("NOT trusted. ");
-	return vmha_err_set(err, -EKEYREJECTED, "%s is not good for %s with %s: %.*s", cert,
-			    address, ca, (int)strcspn(why, "\n"), why);
-}
-
 static int pair_check(const struct pair *p, const char *address, int64_t *ret_days,
 		      struct vmha_err **err)
 {
@@ -167,10 +44,10 @@ static int pair_check(const struct pair *p, const char *address, int64_t *ret_da
 			return vmha_err_errno(err, -errno, "cannot read %s", files[i]);
 		}
 	}
-	r = key_is_rsa(p->key, err);
-	r = r < 0 ? r : key_matches(p->cert, p->key, err);
-	r = r < 0 ? r : cert_is_good(p->ca, p->cert, address, err);
-	return r < 0 ? r : cert_days(p->cert, ret_days, err);
+	r = vmha_node_key_is_rsa(p->key, err);
+	r = r < 0 ? r : vmha_node_key_matches(p->cert, p->key, err);
+	r = r < 0 ? r : vmha_node_cert_is_good(p->ca, p->cert, address, err);
+	return r < 0 ? r : vmha_node_cert_days(p->cert, ret_days, err);
 }
 
 static bool files_same(const char *a, const char *b)
@@ -178,7 +55,8 @@ static bool files_same(const char *a, const char *b)
 	vmha_autofree char *x = NULL;
 	vmha_autofree char *y = NULL;
 
-	return pem_read(a, &x, NULL) == 0 && pem_read(b, &y, NULL) == 0 && strcmp(x, y) == 0;
+	return vmha_node_pem_read(a, &x, NULL) == 0 && vmha_node_pem_read(b, &y, NULL) == 0 &&
+	       strcmp(x, y) == 0;
 }
 
 int vmha_node_pki_check(const char *address, int64_t *ret_days, struct vmha_err **err)
@@ -205,93 +83,6 @@ int vmha_node_pki_check(const char *address, int64_t *ret_days, struct vmha_err 
 	return 0;
 }
 
-/* A directory of our own for certtool's files, removed with all in it. */
-struct workshop {
-	char dir[64];
-};
-
-static void workshop_close(struct workshop *w)
-{
-	static const char *const names[] = { "key.pem", "cert.pem", "template" };
-	size_t i;
-
-	for (i = 0; *w->dir && i < sizeof(names) / sizeof(names[0]); i++) {
-		vmha_autofree char *path = vmha_str_printf("%s/%s", w->dir, names[i]);
-
-		if (path) {
-			(void)unlink(path);
-		}
-	}
-	if (*w->dir) {
-		(void)rmdir(w->dir);
-	}
-}
-
-static int workshop_open(struct workshop *w, struct vmha_err **err)
-{
-	(void)snprintf(w->dir, sizeof(w->dir), "/run/vmha-pki-XXXXXX");
-	if (!mkdtemp(w->dir)) {
-		int r = -errno;
-
-		w->dir[0] = '\0';
-		return vmha_err_errno(err, r, "cannot make a directory in /run");
-	}
-	return 0;
-}
-
-/*
- * Make a key and a certificate for it.
- * @param ca_cert, ca_key sign with these; NULL: sign with the new key itself
- */
-static int pair_make(const char *template_text, const char *ca_cert, const char *ca_key,
-		     char **ret_cert, char **ret_key, struct vmha_err **err)
-{
-	VMHA_CLEANUP(workshop_close) struct workshop w = { "" };
-	vmha_autofree char *key = NULL;
-	vmha_autofree char *cert = NULL;
-	vmha_autofree char *template = NULL;
-	vmha_autofree char *made = NULL;
-	vmha_autofree char *signed_out = NULL;
-	vmha_autofree char *key_text = NULL;
-	int r = workshop_open(&w, err);
-
-	if (r < 0) {
-		return r;
-	}
-	key = vmha_str_printf("%s/key.pem", w.dir);
-	cert = vmha_str_printf("%s/cert.pem", w.dir);
-	template = vmha_str_printf("%s/template", w.dir);
-	if (!key || !cert || !template) {
-		return vmha_err_set(err, -ENOMEM, "out of memory");
-	}
-	r = vmha_file_write(template, template_text, strlen(template_text), 0600, err);
-	if (r < 0) {
-		return r;
-	}
-	const char *const make[] = { "certtool", "--generate-privkey", "--key-type=rsa", "--bits",
-				     KEY_BITS,	 "--no-text",	       "--outfile",	 key,
-				     NULL };
-	const char *const sign[] = {
-		"certtool",  ca_cert ? "--generate-certificate" : "--generate-self-signed",
-		"--no-text", "--load-privkey",
-		key,	     "--template",
-		template,    "--outfile",
-		cert,	     ca_cert ? "--load-ca-certificate" : NULL,
-		ca_cert,     "--load-ca-privkey",
-		ca_key,	     NULL
-	};
-	made = certtool(make, err);
-	signed_out = made ? certtool(sign, err) : NULL;
-	if (!signed_out) {
-		vmha_err_prefix(err, "cannot make a certificate");
-		return -EIO;
-	}
-	r = pem_read(key, &key_text, err);
-	r = r < 0 ? r : pem_read(cert, ret_cert, err);
-	*ret_key = r < 0 ? NULL : vmha_steal_ptr(key_text);
-	return r;
-}
-
 static int ca_make(struct vmha_node_plan *plan, const struct vmha_node_pki *pki, char **ret_cert,
 		   char **ret_key, struct vmha_err **err)
 {
@@ -305,7 +96,7 @@ static int ca_make(struct vmha_node_plan *plan, const struct vmha_node_pki *pki,
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
 	if (!pki->dry_run) {
-		r = pair_make(template, NULL, NULL, ret_cert, ret_key, err);
+		r = vmha_node_cert_make(template, NULL, NULL, ret_cert, ret_key, err);
 		if (r < 0) {
 			return r;
 		}
@@ -355,48 +146,40 @@ static int issue(struct vmha_node_plan *plan, const struct vmha_node_pki *pki, c
 	vmha_autofree char *ca = NULL;
 	vmha_autofree char *cert = NULL;
 	vmha_autofree char *key = NULL;
-	int r = cert_is_ca(ca_cert, err);
+	int r;
 
-	r = r < 0 ? r : key_matches(ca_cert, ca_key, err);
-	r = r < 0 ? r : pem_read(ca_cert, &ca, err);
-	if (r == 0 && !template) {
-		r = vmha_err_set(err, -ENOMEM, "out of memory");
+	if (!template) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
+	r = vmha_node_cert_is_ca(ca_cert, err);
+	r = r < 0 ? r : vmha_node_key_matches(ca_cert, ca_key, err);
+	r = r < 0 ? r : vmha_node_pem_read(ca_cert, &ca, err);
 	if (r == 0 && !pki->dry_run) {
-		r = pair_make(template, ca_cert, ca_key, &cert, &key, err);
+		r = vmha_node_cert_make(template, ca_cert, ca_key, &cert, &key, err);
 	}
 	return r < 0 ? r : install(plan, pki, ca, cert, key, err);
 }
 
-/* The CA does not exist as files yet: sign from a workshop. */
 static int issue_with_new_ca(struct vmha_node_plan *plan, const struct vmha_node_pki *pki,
 			     struct vmha_err **err)
 {
-	VMHA_CLEANUP(workshop_close) struct workshop w = { "" };
+	vmha_autofree char *template = node_template(pki);
 	vmha_autofree char *ca = NULL;
 	vmha_autofree char *ca_key = NULL;
-	vmha_autofree char *ca_path = NULL;
-	vmha_autofree char *key_path = NULL;
+	vmha_autofree char *cert = NULL;
+	vmha_autofree char *key = NULL;
 	int r = ca_make(plan, pki, &ca, &ca_key, err);
 
 	if (r < 0) {
 		return r;
 	}
-	if (pki->dry_run) {
-		return install(plan, pki, NULL, NULL, NULL, err);
-	}
-	r = workshop_open(&w, err);
-	if (r < 0) {
-		return r;
-	}
-	ca_path = vmha_str_printf("%s/cert.pem", w.dir);
-	key_path = vmha_str_printf("%s/key.pem", w.dir);
-	if (!ca_path || !key_path) {
+	if (!template) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
-	r = vmha_file_write(ca_path, ca, strlen(ca), 0600, err);
-	r = r < 0 ? r : vmha_file_write(key_path, ca_key, strlen(ca_key), 0600, err);
-	return r < 0 ? r : issue(plan, pki, ca_path, key_path, err);
+	if (ca && ca_key) { /* not so in a dry run */
+		r = vmha_node_cert_make_signed(template, ca, ca_key, &cert, &key, err);
+	}
+	return r < 0 ? r : install(plan, pki, ca, cert, key, err);
 }
 
 static int use_ready(struct vmha_node_plan *plan, const struct vmha_node_pki *pki,
@@ -410,10 +193,10 @@ static int use_ready(struct vmha_node_plan *plan, const struct vmha_node_pki *pk
 	int64_t days = 0;
 	int r = pair_check(&given, pki->address, &days, err);
 
-	r = r < 0 ? r : cert_is_ca(given.ca, err);
-	r = r < 0 ? r : pem_read(given.ca, &ca, err);
-	r = r < 0 ? r : pem_read(given.cert, &cert, err);
-	r = r < 0 ? r : pem_read(given.key, &key, err);
+	r = r < 0 ? r : vmha_node_cert_is_ca(given.ca, err);
+	r = r < 0 ? r : vmha_node_pem_read(given.ca, &ca, err);
+	r = r < 0 ? r : vmha_node_pem_read(given.cert, &cert, err);
+	r = r < 0 ? r : vmha_node_pem_read(given.key, &key, err);
 	if (r == 0 && days < VMHA_PKI_WARN_DAYS) {
 		vmha_node_plan_note(plan, "%s ends in %lld days", given.cert, (long long)days);
 	}
@@ -470,7 +253,7 @@ static int keep_installed(struct vmha_node_plan *plan, const struct vmha_node_pk
 	for (i = 0; i < PAIRS && r == 0; i++) {
 		vmha_autofree char *key = NULL;
 
-		r = pem_read(pairs[i].key, &key, err);
+		r = vmha_node_pem_read(pairs[i].key, &key, err);
 		r = r < 0 ? r
 			  : vmha_node_plan_secret(plan, pairs[i].key, key,
 						  pairs[i].qemu ? pki->qemu_uid : 0,
@@ -487,7 +270,7 @@ int vmha_node_pki_plan(struct vmha_node_plan *plan, const struct vmha_node_pki *
 	if (r < 0) {
 		return r;
 	}
-	if (pki->cert) {
+	if (pki->cert && pki->key) {
 		return use_ready(plan, pki, err);
 	}
 	if (installed_is_good(pki)) {
@@ -503,10 +286,10 @@ int vmha_node_pki_plan(struct vmha_node_plan *plan, const struct vmha_node_pki *
 		int64_t days = 0;
 
 		(void)vmha_node_pki_check(pki->address, &days, err);
-		(void)vmha_err_prefix(err,
-				      "there is a CA in %s already, but not what this node "
-				      "needs: give --ca-cert and --ca-key, or --cert and --key",
-				      VMHA_PKI_CA);
+		vmha_err_prefix(err,
+				"there is a CA in %s already, but not what this node "
+				"needs: give --ca-cert and --ca-key, or --cert and --key",
+				VMHA_PKI_CA);
 		return -EKEYREJECTED;
 	}
 	return issue_with_new_ca(plan, pki, err);

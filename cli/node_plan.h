@@ -30,8 +30,34 @@ struct vmha_node_change {
 	unsigned int daemon; /* enum vmha_node_daemon */
 };
 
+/** @param[out] ret_text set on 0: the file's text, NULL where there is no such file */
+int vmha_node_file_text(const char *path, char **ret_text, struct vmha_err **err);
+
+/** Begin a change: the file as it is, its new text the same. @param c zeroed */
+int vmha_node_change_open(struct vmha_node_change *c, const char *path, struct vmha_err **err);
+void vmha_node_change_close(struct vmha_node_change *c);
+
+/** @return true when the file says so already and, of a key, owner and mode are right */
+bool vmha_node_change_is_none(const struct vmha_node_change *c);
+
+/** Unified diff, or one line of words for keys and certificates. @return NULL: no memory */
+char *vmha_node_change_diff(const struct vmha_node_change *change);
+
+/**
+ * @return 0; -EBUSY somebody else has edited the file since the change was begun (maybe while the
+ * administrator read the diff)
+ */
+int vmha_node_change_is_current(const struct vmha_node_change *c, struct vmha_err **err);
+/** Keep the old file, with owner, mode and time, below the directory @backup. */
+int vmha_node_change_backup(const struct vmha_node_change *c, const char *backup,
+			    struct vmha_err **err);
+/** Write the new text atomically; an old file's owner and mode stay, but for a key. */
+int vmha_node_change_write(const struct vmha_node_change *c, struct vmha_err **err);
+
+#define VMHA_NODE_CHANGES_MAX 64 /* about 20 files are ever written */
+
 struct vmha_node_plan {
-	struct vmha_node_change *changes;
+	struct vmha_node_change changes[VMHA_NODE_CHANGES_MAX];
 	size_t count;
 	json_t *notes; /* array of strings: what the administrator should know */
 };
@@ -68,9 +94,6 @@ size_t vmha_node_plan_settle(struct vmha_node_plan *plan);
 
 /** Can all of it be written?  @return 0; -EROFS, -EACCES, ... with *err naming the place */
 int vmha_node_plan_check(const struct vmha_node_plan *plan, struct vmha_err **err);
-
-/** Unified diff of one change, or a line of words for a private key. @return NULL: no memory */
-char *vmha_node_change_diff(const struct vmha_node_change *change);
 
 /**
  * Back the old files up and write the new ones, each atomically.

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,26 +26,26 @@ enum weight {
 
 static const struct setting {
 	const char *path;
-	enum vmha_conf_style style;
 	const char *key;
+	const char *value; /* of FIXED */
+	enum vmha_conf_style style;
 	enum weight weight;
 	enum source source;
-	const char *value;
 	unsigned int daemon;
 } settings[] = {
 #define LIBVIRTD(key, weight, source, value)                                                       \
 	{                                                                                          \
-		VMHA_NODE_LIBVIRTD_CONF, VMHA_CONF_LIBVIRT, key, weight, source, value,            \
+		VMHA_NODE_LIBVIRTD_CONF, key, value, VMHA_CONF_LIBVIRT, weight, source,            \
 			VMHA_NODE_LIBVIRTD                                                         \
 	}
 #define QEMU(key, weight, source, value)                                                           \
 	{                                                                                          \
-		VMHA_NODE_QEMU_CONF, VMHA_CONF_LIBVIRT, key, weight, source, value,                \
+		VMHA_NODE_QEMU_CONF, key, value, VMHA_CONF_LIBVIRT, weight, source,                \
 			VMHA_NODE_LIBVIRTD                                                         \
 	}
 #define QSANLOCK(key, weight, source, value)                                                       \
 	{                                                                                          \
-		VMHA_NODE_QSANLOCK_CONF, VMHA_CONF_LIBVIRT, key, weight, source, value,            \
+		VMHA_NODE_QSANLOCK_CONF, key, value, VMHA_CONF_LIBVIRT, weight, source,            \
 			VMHA_NODE_LIBVIRTD                                                         \
 	}
 
@@ -78,9 +77,9 @@ static const struct setting {
 	QSANLOCK("group", DEFAULT, SANLOCK_USER, NULL),
 
 	/* a node that comes back under its old name gets its host id at once, else after minutes */
-	{ VMHA_NODE_SANLOCK_CONF, VMHA_CONF_PLAIN, "our_host_name", MUST, SANLOCK_NAME, NULL,
+	{ VMHA_NODE_SANLOCK_CONF, "our_host_name", NULL, VMHA_CONF_PLAIN, MUST, SANLOCK_NAME,
 	  VMHA_NODE_SANLOCK },
-	{ VMHA_NODE_CONF, VMHA_CONF_SHELL, "migration_address", MUST, MIGRATION_ADDRESS, NULL, 0 },
+	{ VMHA_NODE_CONF, "migration_address", NULL, VMHA_CONF_SHELL, MUST, MIGRATION_ADDRESS, 0 },
 #undef LIBVIRTD
 #undef QEMU
 #undef QSANLOCK
@@ -116,44 +115,66 @@ static bool setup_decides(const char *path, const char *key)
 	return false;
 }
 
+/* @return row of files[], or -EINVAL with *err set */
+static int file_find(const char *name, size_t len, struct vmha_err **err)
+{
+	int i;
+
+	for (i = 0; i < (int)(sizeof(files) / sizeof(files[0])); i++) {
+		if (strlen(files[i].name) == len && strncmp(files[i].name, name, len) == 0) {
+			return i;
+		}
+	}
+	return vmha_err_set(err, -EINVAL,
+			    "--set knows the files libvirtd.conf, qemu.conf, qemu-sanlock.conf "
+			    "and sanlock.conf, not '%.*s'",
+			    (int)len, name);
+}
+
+/* A value that the file's grammar takes? */
+static int value_check(const char *arg, enum vmha_conf_style style, const char *key,
+		       const char *value, struct vmha_err **err)
+{
+	char *text = NULL;
+	int r = vmha_conf_set("", style, key, value, &text, err);
+
+	if (r < 0) {
+		vmha_err_prefix(err, "--set %s", arg);
+	}
+	free(text);
+	return r;
+}
+
 int vmha_node_extra_parse(const char *arg, struct vmha_node_extra *ret_extra, struct vmha_err **err)
 {
 	const char *colon = strchr(arg, ':');
 	const char *equals = colon ? strchr(colon, '=') : NULL;
 	vmha_autofree char *key = equals ? strndup(colon + 1, (size_t)(equals - colon - 1)) : NULL;
-	vmha_autofree char *probe = NULL;
-	size_t i;
+	int row;
 	int r;
 
 	if (!key) {
 		return vmha_err_set(err, -EINVAL, "--set takes FILE:KEY=VALUE, not '%s'", arg);
 	}
-	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		if (strlen(files[i].name) != (size_t)(colon - arg) ||
-		    strncmp(files[i].name, arg, (size_t)(colon - arg)) != 0) {
-			continue;
-		}
-		if (setup_decides(files[i].path, key)) {
-			return vmha_err_set(err, -EINVAL,
-					    "--set cannot change %s in %s: setup decides it itself",
-					    key, files[i].name);
-		}
-		r = vmha_conf_set("", files[i].style, key, equals + 1, &probe, err);
-		if (r < 0) {
-			vmha_err_prefix(err, "--set %s", arg);
-			return r;
-		}
-		*ret_extra = (struct vmha_node_extra){ .path = files[i].path,
-						       .style = files[i].style,
-						       .daemon = files[i].daemon,
-						       .key = vmha_steal_ptr(key),
-						       .value = equals + 1 };
-		return 0;
+	row = file_find(arg, (size_t)(colon - arg), err);
+	if (row < 0) {
+		return row;
 	}
-	return vmha_err_set(err, -EINVAL,
-			    "--set knows the files libvirtd.conf, qemu.conf, qemu-sanlock.conf "
-			    "and sanlock.conf, not '%.*s'",
-			    (int)(colon - arg), arg);
+	if (setup_decides(files[row].path, key)) {
+		return vmha_err_set(err, -EINVAL,
+				    "--set cannot change %s in %s: setup decides it itself", key,
+				    files[row].name);
+	}
+	r = value_check(arg, files[row].style, key, equals + 1, err);
+	if (r < 0) {
+		return r;
+	}
+	*ret_extra = (struct vmha_node_extra){ .path = files[row].path,
+					       .style = files[row].style,
+					       .daemon = files[row].daemon,
+					       .key = vmha_steal_ptr(key),
+					       .value = equals + 1 };
+	return 0;
 }
 
 /* @return 0; *ret_value is NULL where the setting is left alone */
@@ -161,6 +182,7 @@ static int value_of(const struct setting *s, const struct vmha_node_request *req
 		    const struct vmha_node_facts *facts, const char *address, char **ret_value)
 {
 	char *value = NULL;
+	uid_t uid;
 
 	switch (s->source) {
 	case FIXED:
@@ -180,7 +202,7 @@ static int value_of(const struct setting *s, const struct vmha_node_request *req
 		value = strdup(req->sanlock_name ? req->sanlock_name : facts->name);
 		break;
 	case SANLOCK_USER:
-		if (!getpwnam("sanlock")) {
+		if (vmha_node_user_find("sanlock", &uid) < 0) {
 			*ret_value = NULL;
 			return 0;
 		}
