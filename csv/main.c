@@ -52,7 +52,7 @@ static struct vmha_mono deadline_of(void)
 	return vmha_mono_add(vmha_mono_now(), VMHA_SPAN_MS(timeout_ms - margin_ms));
 }
 
-static enum csv_rc params_read(struct csv_params *p)
+static enum csv_rc params_read(struct csv_params *p, char *place)
 {
 	const char *io_timeout = getenv("OCF_RESKEY_io_timeout");
 	uint64_t n = 0;
@@ -73,7 +73,11 @@ static enum csv_rc params_read(struct csv_params *p)
 		return csv_fail(CSV_ERR_CONFIGURED, "parameter type must be dir, not '%s'",
 				p->type);
 	}
-	if (!p->path || p->path[0] != '/' || strlen(p->path) >= VMHA_PATH_SIZE) {
+	if (!p->path) {
+		vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
+		p->path = place;
+	}
+	if (p->path[0] != '/' || strlen(p->path) >= VMHA_PATH_SIZE) {
 		return csv_fail(CSV_ERR_CONFIGURED, "parameter path must be an absolute path");
 	}
 	if (io_timeout && vmha_str_u64(io_timeout, VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, &n)) {
@@ -117,6 +121,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	const char *action = argc == 2 ? argv[1] : "";
+	char place[VMHA_PATH_SIZE];
 	struct csv_params p = { 0 };
 	enum csv_rc rc;
 	size_t i;
@@ -131,7 +136,7 @@ int main(int argc, char **argv)
 	}
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(action, actions[i].name) == 0) {
-			rc = params_read(&p);
+			rc = params_read(&p, place);
 			return (int)(rc == CSV_SUCCESS ? actions[i].run(&p) : rc);
 		}
 	}
