@@ -21,6 +21,7 @@
 #define BLOCK	       4096
 #define FREE_MIN_BYTES (64ULL << 20) /* lockspace, index and some leases of 1 MiB, or of 8 MiB */
 #define META_MODE      0755
+#define FRESH	       ".vmha-new."
 #define LEASE_MODE     0660
 
 static int direct_write_read(const char *path, int fd, struct vmha_err **err)
@@ -83,6 +84,57 @@ static int space_check(const char *path, struct vmha_err **err)
 	return 0;
 }
 
+static void directory_empty(const char *dir)
+{
+	vmha_autodir DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+		}
+	}
+}
+
+static void directory_remove(const char *dir)
+{
+	directory_empty(dir);
+	(void)rmdir(dir);
+}
+
+/* Where a volume's directory is made before it gets its name. @return NULL when memory ran out */
+static char *fresh_path(const char *path, long pid)
+{
+	char host[65] = "";
+
+	(void)gethostname(host, sizeof(host) - 1);
+	return vmha_str_printf("%s/" FRESH "%s.%ld", path, host, pid);
+}
+
+/* What commands left that were killed before that moment. */
+static void fresh_sweep(const char *path)
+{
+	vmha_autodir DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		const char *dot = strrchr(e->d_name, '.');
+		vmha_autofree char *dir = NULL;
+		uint64_t ticks = 0;
+		uint64_t pid = 0;
+
+		if (!vmha_str_starts(e->d_name, FRESH) ||
+		    vmha_str_u64(dot + 1, 1, INT32_MAX, &pid) < 0 ||
+		    vmha_proc_start_time((pid_t)pid, &ticks) == 0) {
+			continue;
+		}
+		dir = fresh_path(path, (long)pid);
+		if (dir && vmha_str_eq(strrchr(dir, '/') + 1, e->d_name)) { /* this host's */
+			directory_remove(dir);
+		}
+	}
+}
+
 /* A marker "node pid start" says who makes the volume. @return 0 it was interrupted here */
 static int interrupted(const char *meta, struct vmha_err **err)
 {
@@ -120,6 +172,7 @@ static int leftovers_check(struct volume_new *v, const char *meta, struct vmha_e
 	struct stat st;
 	int r;
 
+	fresh_sweep(v->path);
 	if (lstat(meta, &st) < 0) {
 		return errno == ENOENT ? 0 : vmha_err_errno(err, -errno, "cannot look at %s", meta);
 	}
@@ -220,23 +273,35 @@ static int marker_make(const char *meta, struct vmha_err **err)
 	return vmha_file_write(file, text, strlen(text), 0644, err);
 }
 
-static int tree_make(const struct volume_new *v, struct vmha_err **err)
+/*
+ * The directory appears with its mark in it, or not at all; and whoever's rename comes first makes
+ * the volume: the second finds it not empty.
+ */
+static int tree_make(struct volume_new *v, struct vmha_err **err)
 {
 	vmha_autofree char *meta = vmha_str_printf("%s/%s", v->path, VMHA_VOLUME_META);
 	vmha_autofree char *health = vmha_str_printf("%s/%s/health", v->path, VMHA_VOLUME_META);
+	vmha_autofree char *fresh = fresh_path(v->path, (long)getpid());
+	int r;
 
-	if (!meta || !health) {
+	if (!meta || !health || !fresh) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
-	/* whoever makes this directory makes the volume: two commands cannot both */
-	if (mkdir(meta, META_MODE) < 0) {
-		return vmha_err_errno(err, -errno, "cannot make %s", meta);
+	if (mkdir(fresh, META_MODE) < 0 || chmod(fresh, META_MODE) < 0) {
+		return vmha_err_errno(err, -errno, "cannot make %s", fresh);
 	}
-	if (marker_make(meta, err) < 0) {
-		return -EIO;
+	r = marker_make(fresh, err);
+	if (r == 0 && rename(fresh, meta) < 0) {
+		r = errno == ENOTEMPTY ? -EEXIST : -errno;
+		(void)vmha_err_errno(err, r, "cannot make %s", meta);
 	}
-	if (chmod(meta, META_MODE) < 0 || mkdir(health, META_MODE) < 0) {
-		return vmha_err_errno(err, -errno, "cannot make %s", health);
+	if (r < 0) {
+		directory_remove(fresh);
+		return r;
+	}
+	v->files_made = true;
+	if (mkdir(health, META_MODE) < 0) {
+		return vmha_err_errno(err, -EIO, "cannot make %s", health);
 	}
 	return 0;
 }
@@ -292,33 +357,17 @@ int vmha_volume_storage_make(struct volume_new *v, struct vmha_err **err)
 {
 	int r = tree_make(v, err);
 
-	if (r == -EEXIST) {
-		return r; /* another command's: not ours to undo */
-	}
-	v->files_made = true;
 	if (r == 0) {
 		r = leases_make(v, err);
 	}
 	if (r == 0) {
 		r = record_make(v, err);
 	}
-	if (r < 0) {
+	if (r < 0 && v->files_made) { /* else it is another command's: not ours to undo */
 		vmha_volume_storage_remove(v->path);
 		v->files_made = false;
 	}
 	return r;
-}
-
-static void directory_empty(const char *dir)
-{
-	vmha_autodir DIR *d = opendir(dir);
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-			(void)unlinkat(dirfd(d), e->d_name, 0);
-		}
-	}
 }
 
 void vmha_volume_storage_remove(const char *path)
@@ -332,8 +381,6 @@ void vmha_volume_storage_remove(const char *path)
 	}
 	/* the record first: what is left without it is no volume */
 	(void)vmha_file_remove(record, NULL);
-	directory_empty(health);
-	(void)rmdir(health);
-	directory_empty(meta);
-	(void)rmdir(meta);
+	directory_remove(health);
+	directory_remove(meta);
 }

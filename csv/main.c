@@ -70,8 +70,7 @@ static enum csv_rc params_read(struct csv_params *p, char *place)
 			"or '-'");
 	}
 	if (p->type && strcmp(p->type, "dir") != 0) {
-		return csv_fail(CSV_ERR_CONFIGURED, "parameter type must be dir, not '%s'",
-				p->type);
+		return csv_fail(CSV_ERR_CONFIGURED, "parameter type must be dir, not %s", p->type);
 	}
 	if (!p->path) {
 		vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
@@ -82,7 +81,7 @@ static enum csv_rc params_read(struct csv_params *p, char *place)
 	}
 	if (io_timeout && vmha_str_u64(io_timeout, VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, &n)) {
 		return csv_fail(CSV_ERR_CONFIGURED,
-				"parameter io_timeout must be %d to %d seconds, not '%s'",
+				"parameter io_timeout must be %d to %d seconds, not %s",
 				VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, io_timeout);
 	}
 	p->io_timeout_s = (unsigned int)n;

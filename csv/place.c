@@ -85,8 +85,7 @@ int csv_record_check(const struct csv_params *p, struct vmha_volume_record *ret_
 	vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
 	if (r == -ENOENT) {
 		return vmha_err_set(err, r,
-				    "%s holds no vmha volume: is its storage mounted on this node? "
-				    "A new one is made by 'vmha volume create'",
+				    "%s holds no vmha volume: is its storage mounted on this node?",
 				    place);
 	}
 	if (r < 0) {

@@ -138,8 +138,9 @@ static enum csv_rc prepare_join(const struct csv_params *p, struct vmha_err **er
 	}
 	if (r == -ECONNREFUSED || r == -ETIMEDOUT) {
 		return csv_fail(CSV_ERR_GENERIC,
-				"sanlock does not answer on this node: start it (systemctl start "
-				"sanlock), then 'crm_resource --cleanup'");
+				"sanlock is down: start it (systemctl start sanlock), then "
+				"crm_resource --cleanup --resource %s",
+				p->volume);
 	}
 	if (r < 0 && r != -EBUSY) {
 		return csv_fail(CSV_ERR_GENERIC, "%s", now.text);

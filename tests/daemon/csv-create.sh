@@ -1,0 +1,124 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=400 lab=own
+# vmha volume create: refusals, undoing when a node cannot join, and kill -9 at every step.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+PATH_OF=/clusterstorage/$VOLUME
+CREATE=(vmha volume create "$VOLUME" --path "$PATH_OF" --io-timeout 1)
+STEPS=mkdir,rename,unlink,fchmod,connect,clone
+
+meta() {
+	printf '%s/storage/%s/.vmha' "$LAB_STATE" "$VOLUME"
+}
+
+configured() {
+	cluster cibadmin --query --xpath "//primitive[@id='$VOLUME']" >/dev/null 2>&1
+}
+
+all_joined() {
+	local node
+	for node in "${NODES[@]}"; do
+		node_joined "$node" || return 1
+	done
+}
+
+none_joined() {
+	local node
+	for node in "${NODES[@]}"; do
+		! node_joined "$node" || return 1
+	done
+}
+
+volume_remove() {
+	cluster crm_resource --resource "$VOLUME-clone" --meta --set-parameter target-role \
+		--parameter-value Stopped >/dev/null
+	settled 60
+	cluster cibadmin --delete-all --force --xpath "//clone[@id='$VOLUME-clone']" >/dev/null
+	settled 60
+	rm -rf "$(meta)"
+}
+
+# refused TEXT CMD...: fails with that in its words, and leaves nothing.
+refused() {
+	local text=$1 rc=0
+	shift
+	cluster "$@" >"$WORK/refused.log" 2>&1 || rc=$?
+	((rc == 1)) || fail "status $rc instead of 1: $*: $(cat "$WORK/refused.log")"
+	grep -q -- "$text" "$WORK/refused.log" || fail "'$text' is not in: $(cat "$WORK/refused.log")"
+}
+
+lab_begin --no-volume
+
+step "refusals"
+refused "cannot use" vmha volume create "$VOLUME" --path /clusterstorage/nowhere
+refused "is not a directory" vmha volume create "$VOLUME" --path /etc/hostname
+refused "already uses the name power" vmha volume create power --path "$PATH_OF"
+mkdir "$(meta)"
+refused "is there without being a volume" "${CREATE[@]}"
+rmdir "$(meta)"
+[[ ! -e $(meta) ]] || fail "a refused create has left something"
+
+step "a node without sanlock cannot join: all is undone"
+lab service node3 stop sanlock
+refused "node node3 cannot join" "${CREATE[@]}"
+figure "undone: $(tail -n 1 "$WORK/refused.log")"
+[[ ! -e $(meta) ]] || fail "the failed create has left $(ls "$(meta)")"
+! configured || fail "the failed create has left its resource"
+none_joined || fail "a node is still in the lockspace"
+lab service node3 start sanlock
+
+step "kill -9 at every step"
+on node1 sh -c 'command -v strace' >/dev/null || skip "needs strace"
+cluster strace -o /tmp/steps -e "trace=$STEPS" "${CREATE[@]}" >"$WORK/create.log" 2>&1 ||
+	fail "create: $(cat "$WORK/create.log")"
+figure "create: $(grep ready "$WORK/create.log")"
+all_joined || fail "create returned before all nodes had joined"
+refused "exists already" "${CREATE[@]}"
+refused "is already the path of volume" vmha volume create other --path "$PATH_OF"
+all_joined || fail "a repeated create did harm"
+volume_remove
+
+# what the steps were, each with its number among those of its kind, up to the first look for nodes
+cluster cat /tmp/steps | awk -F'(' '
+	$1 ~ /^[a-z]+$/ { print $1 ":" ++n[$1] }
+	$1 == "rename" && n[$1] == 2 { record = NR }
+	$1 == "clone" && record && ++after == 3 { exit }' >"$WORK/steps"
+figure "steps: $(wc -l <"$WORK/steps")"
+
+FORCED=0 FINISHED=0
+# killed_at STEP: create, killed there; what the one before left must not hinder it.
+killed_at() {
+	local step=$1 rc=0
+	cluster strace -o /dev/null -e "trace=${step%:*}" -e "inject=${step%:*}:signal=KILL:when=${step#*:}" \
+		"${CREATE[@]}" >"$WORK/killed.log" 2>&1 || rc=$?
+	if grep -q 'repeat with --force' "$WORK/killed.log"; then
+		[[ -e $(meta)/volume ]] || fail "$step: --force asked for without need: $(cat "$WORK/killed.log")"
+		cluster "${CREATE[@]}" --force >"$WORK/forced.log" 2>&1 ||
+			fail "$step: create --force: $(cat "$WORK/forced.log")"
+		all_joined || fail "$step: create --force returned before all nodes had joined"
+		FORCED=$((FORCED + 1))
+		volume_remove
+		killed_at "$step"
+		return
+	fi
+	[[ $rc == 137 ]] || fail "$step: status $rc instead of a kill: $(cat "$WORK/killed.log")"
+	if configured; then
+		await 30 "$step: all nodes joined" all_joined
+		refused "exists already" "${CREATE[@]}"
+		FINISHED=$((FINISHED + 1))
+		volume_remove
+	fi
+}
+
+while read -r STEP; do
+	killed_at "$STEP"
+done <"$WORK/steps"
+figure "kills=$(wc -l <"$WORK/steps") taken_over_with_force=$FORCED finished_by_pacemaker=$FINISHED"
+
+step "and in the end it works"
+cluster "${CREATE[@]}" --force >"$WORK/create.log" 2>&1 || fail "create: $(cat "$WORK/create.log")"
+all_joined || fail "not all nodes have joined"
+[[ ! -e $(meta)/creating ]] || fail "the mark of an unfinished create is still there"
+[[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
