@@ -28,7 +28,7 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
 
 static int name_read(const char *what, const char *value, char *to, struct vmha_err **err)
 {
-	if (!vmha_str_is_name(value)) {
+	if (!value || !vmha_str_is_name(value)) {
 		return vmha_err_set(err, -EINVAL,
 				    "parameter %s must be a name of 1 to 47 letters, digits, '.', "
 				    "'_' or '-', not '%s'",

@@ -8,12 +8,15 @@ unit_tests = \
 	tests/unit/test-conf \
 	tests/unit/test-domxml \
 	tests/unit/test-err \
+	tests/unit/test-evidence \
 	tests/unit/test-file \
 	tests/unit/test-judge \
 	tests/unit/test-log \
 	tests/unit/test-mono \
 	tests/unit/test-pcmk \
+	tests/unit/test-move \
 	tests/unit/test-proc \
+	tests/unit/test-record \
 	tests/unit/test-str
 
 check_PROGRAMS += $(unit_tests)
@@ -46,6 +49,9 @@ tests_unit_test_domxml_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a 
 tests_unit_test_err_SOURCES = tests/unit/test-err.c
 tests_unit_test_err_LDADD = tests/unit/libunit.a lib/libbase.a
 
+tests_unit_test_evidence_SOURCES = tests/unit/test-evidence.c
+tests_unit_test_evidence_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
 tests_unit_test_file_SOURCES = tests/unit/test-file.c
 tests_unit_test_file_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread
 
@@ -60,8 +66,15 @@ tests_unit_test_pcmk_SOURCES = tests/unit/test-pcmk.c
 tests_unit_test_pcmk_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a $(LIBXML_LIBS)
 EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/unit/pcmk/*.xml))
 
+tests_unit_test_move_SOURCES = tests/unit/test-move.c
+tests_unit_test_move_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
 tests_unit_test_proc_SOURCES = tests/unit/test-proc.c
 tests_unit_test_proc_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread
+
+tests_unit_test_record_SOURCES = tests/unit/test-record.c $(inject_sources)
+tests_unit_test_record_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+tests_unit_test_record_LDFLAGS = $(AM_LDFLAGS) $(inject_wrap)
 
 tests_unit_test_str_SOURCES = tests/unit/test-str.c
 tests_unit_test_str_LDADD = tests/unit/libunit.a lib/libbase.a
