@@ -80,8 +80,7 @@ static const struct field move_fields[] = {
 	I64(vmha_move_record, begun_ms), I64(vmha_move_record, stopped_ms),
 	I64(vmha_move_record, total_ms), I64(vmha_move_record, blackout_ms),
 	I64(vmha_move_record, bytes),	 TEXT(vmha_move_record, address),
-	TEXT(vmha_move_record, reason),
-	{ NULL, FIELD_TEXT, 0, 0 },
+	TEXT(vmha_move_record, reason),	 { NULL, FIELD_TEXT, 0, 0 },
 };
 
 static const struct field volume_fields[] = {

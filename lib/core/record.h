@@ -92,8 +92,8 @@ struct vmha_move_record {
 	int64_t total_ms;    /* -1 unknown */
 	int64_t blackout_ms; /* -1 unknown */
 	int64_t bytes;	     /* -1 unknown */
-	char address[256];   /* of the target, that control and memory went to; "" in a quick move */
-	char reason[512];    /* of KEPT or UNSURE */
+	char address[256]; /* of the target, that control and memory went to; "" in a quick move */
+	char reason[512];  /* of KEPT or UNSURE */
 };
 
 /** Identity of a volume: <vol>/.vmha/volume, written last by `vmha volume create`. */

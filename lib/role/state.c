@@ -363,7 +363,7 @@ int vmha_state_restore(const struct vmha_action *act, const struct vmha_state_re
 	r = qmp_cont(act, &obs, err);
 	if (r < 0) {
 		vmha_err_prefix(err, "%s has its memory and its lease but does not go on",
-				      act->role.name);
+				act->role.name);
 		return r;
 	}
 	vmha_observe(act, true, ret_obs);
