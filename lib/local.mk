@@ -30,6 +30,7 @@ lib_libport_a_SOURCES = \
 	lib/port/pcmk_xml.c \
 	lib/port/virsh.c lib/port/virsh.h \
 	lib/port/qmp.c lib/port/qmp.h \
+	lib/port/virt_child.c lib/port/virt_child.h \
 	lib/port/virt.c lib/port/virt.h
 
 lib_librole_a_SOURCES = \

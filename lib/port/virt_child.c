@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/port/virt_child.h"
+
+#include <errno.h>
+#include <libvirt/libvirt-qemu.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/str.h"
+
+#define CONNECTIONS 2 /* parallel ones of a migration: best of those measured */
+
+static void quiet(void *data, virErrorPtr error)
+{
+	(void)data;
+	(void)error;
+}
+
+/* The last libvirt error as errno, its words in the reply. */
+static int fail(struct vmha_virt_reply *reply)
+{
+	virErrorPtr e = virGetLastError();
+
+	(void)snprintf(reply->error, sizeof(reply->error), "%s",
+		       e && e->message ? e->message : "libvirt failed without saying why");
+	switch (e ? e->code : 0) {
+	case VIR_ERR_NO_DOMAIN:
+		return -ENOENT;
+	case VIR_ERR_OPERATION_ABORTED:
+		return -ECANCELED;
+	default:
+		return -EIO;
+	}
+}
+
+static virDomainPtr lookup(virConnectPtr conn, const struct vmha_virt_request *req,
+			   struct vmha_virt_reply *reply, int *ret_result)
+{
+	virDomainPtr dom = virDomainLookupByUUIDString(conn, req->uuid);
+
+	if (!dom) {
+		*ret_result = fail(reply);
+	}
+	return dom;
+}
+
+static enum vmha_virt_witness witness_paused(int reason)
+{
+	switch (reason) {
+	case VIR_DOMAIN_PAUSED_USER:
+		return VMHA_VIRT_PAUSED;
+	case VIR_DOMAIN_PAUSED_IOERROR:
+		return VMHA_VIRT_PAUSED_IOERROR;
+	case VIR_DOMAIN_PAUSED_MIGRATION:
+	case VIR_DOMAIN_PAUSED_POSTCOPY:
+	case VIR_DOMAIN_PAUSED_POSTCOPY_FAILED:
+		return VMHA_VIRT_PAUSED_MIGRATION;
+	default:
+		return VMHA_VIRT_PAUSED_OTHER;
+	}
+}
+
+static enum vmha_virt_witness witness_of(int state, int reason)
+{
+	switch (state) {
+	case VIR_DOMAIN_RUNNING:
+	case VIR_DOMAIN_BLOCKED:
+		return VMHA_VIRT_RUNNING;
+	case VIR_DOMAIN_PAUSED:
+		return witness_paused(reason);
+	case VIR_DOMAIN_SHUTDOWN: /* the guest is on its way out, its vCPUs stand */
+	case VIR_DOMAIN_PMSUSPENDED:
+		return VMHA_VIRT_PAUSED_OTHER;
+	case VIR_DOMAIN_CRASHED:
+		return VMHA_VIRT_CRASHED;
+	case VIR_DOMAIN_SHUTOFF:
+		return VMHA_VIRT_SHUTOFF;
+	default:
+		return VMHA_VIRT_SILENT;
+	}
+}
+
+static int run_ask(virConnectPtr conn, const struct vmha_virt_request *req,
+		   struct vmha_virt_reply *reply)
+{
+	int r = 0;
+	virDomainPtr dom = lookup(conn, req, reply, &r);
+	int state = 0;
+	int reason = 0;
+
+	if (!dom) {
+		reply->witness = VMHA_VIRT_ABSENT;
+		return r == -ENOENT ? 0 : r;
+	}
+	if (virDomainGetState(dom, &state, &reason, 0) < 0) {
+		r = fail(reply);
+		reply->witness = VMHA_VIRT_ABSENT; /* it went between the two questions */
+		r = r == -ENOENT ? 0 : r;
+	} else {
+		reply->witness = witness_of(state, reason);
+	}
+	virDomainFree(dom);
+	return r;
+}
+
+static int run_ping(virConnectPtr conn, const struct vmha_virt_request *req,
+		    struct vmha_virt_reply *reply)
+{
+	unsigned long version = 0;
+
+	(void)req;
+	return virConnectGetLibVersion(conn, &version) < 0 ? fail(reply) : 0;
+}
+
+static int run_create(virConnectPtr conn, const struct vmha_virt_request *req,
+		      struct vmha_virt_reply *reply)
+{
+	virDomainPtr dom = virDomainCreateXML(conn, req->xml, 0);
+
+	if (!dom) {
+		return fail(reply);
+	}
+	virDomainFree(dom);
+	return 0;
+}
+
+static int run_restore(virConnectPtr conn, const struct vmha_virt_request *req,
+		       struct vmha_virt_reply *reply)
+{
+	unsigned int flags = VIR_DOMAIN_SAVE_PAUSED | VIR_DOMAIN_SAVE_BYPASS_CACHE;
+
+	return virDomainRestoreFlags(conn, req->path, NULL, flags) < 0 ? fail(reply) : 0;
+}
+
+static int domain_save(virDomainPtr dom, const struct vmha_virt_request *req,
+		       struct vmha_virt_reply *reply)
+{
+	unsigned int flags = VIR_DOMAIN_SAVE_PAUSED | VIR_DOMAIN_SAVE_BYPASS_CACHE;
+
+	return virDomainSaveFlags(dom, req->path, NULL, flags) < 0 ? fail(reply) : 0;
+}
+
+static int domain_shutdown(virDomainPtr dom, const struct vmha_virt_request *req,
+			   struct vmha_virt_reply *reply)
+{
+	(void)req;
+	return virDomainShutdownFlags(dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 ? fail(reply)
+										   : 0;
+}
+
+static int domain_destroy(virDomainPtr dom, const struct vmha_virt_request *req,
+			  struct vmha_virt_reply *reply)
+{
+	(void)req;
+	return virDomainDestroyFlags(dom, 0) < 0 ? fail(reply) : 0;
+}
+
+static int domain_qmp(virDomainPtr dom, const struct vmha_virt_request *req,
+		      struct vmha_virt_reply *reply)
+{
+	char *result = NULL;
+
+	if (virDomainQemuMonitorCommand(dom, req->command, &result, 0) < 0) {
+		return fail(reply);
+	}
+	(void)snprintf(reply->text, sizeof(reply->text), "%s", result);
+	free(result);
+	return 0;
+}
+
+static int domain_abort(virDomainPtr dom, const struct vmha_virt_request *req,
+			struct vmha_virt_reply *reply)
+{
+	(void)req;
+	if (virDomainAbortJob(dom) == 0) {
+		return 0;
+	}
+	/* no job is running */
+	return virGetLastErrorCode() == VIR_ERR_OPERATION_INVALID ? 0 : fail(reply);
+}
+
+static void job_fill(struct vmha_virt_job *job, virTypedParameterPtr params, int count)
+{
+	unsigned long long u = 0;
+	int operation = VIR_DOMAIN_JOB_OPERATION_UNKNOWN;
+
+	job->downtime_ms = -1;
+	job->kind = VMHA_VIRT_JOB_OTHER;
+	if (virTypedParamsGetInt(params, count, VIR_DOMAIN_JOB_OPERATION, &operation) > 0) {
+		if (operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT) {
+			job->kind = VMHA_VIRT_JOB_OUT;
+		} else if (operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN) {
+			job->kind = VMHA_VIRT_JOB_IN;
+		}
+	}
+	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_DATA_PROCESSED, &u) > 0) {
+		job->processed_bytes = u;
+		job->has_stats = true;
+	}
+	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_DATA_REMAINING, &u) > 0) {
+		job->remaining_bytes = u;
+	}
+	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_TIME_ELAPSED, &u) > 0) {
+		job->elapsed_ms = (int64_t)u;
+	}
+	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_DOWNTIME, &u) > 0) {
+		job->downtime_ms = (int64_t)u;
+	}
+}
+
+/* @req->flag: the last completed one */
+static int domain_job(virDomainPtr dom, const struct vmha_virt_request *req,
+		      struct vmha_virt_reply *reply)
+{
+	unsigned int flags =
+		req->flag ? VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
+			  : 0;
+	virTypedParameterPtr params = NULL;
+	int type = VIR_DOMAIN_JOB_NONE;
+	int count = 0;
+
+	if (virDomainGetJobStats(dom, &type, &params, &count, flags) < 0) {
+		return fail(reply);
+	}
+	if (type != VIR_DOMAIN_JOB_NONE) {
+		job_fill(&reply->job, params, count);
+	}
+	virTypedParamsFree(params, count);
+	return 0;
+}
+
+static int domain_migrate(virDomainPtr dom, const struct vmha_virt_request *req,
+			  struct vmha_virt_reply *reply)
+{
+	vmha_autofree char *dconn = vmha_str_printf("qemu+tls://%s/system", req->address);
+	vmha_autofree char *uri = vmha_str_printf("tcp://%s", req->address);
+	unsigned int flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_TLS |
+			     VIR_MIGRATE_PARALLEL | VIR_MIGRATE_AUTO_CONVERGE |
+			     (req->flag ? VIR_MIGRATE_UNSAFE : 0);
+	virTypedParameterPtr params = NULL;
+	int count = 0;
+	int max = 0;
+	int r;
+
+	if (!dconn || !uri ||
+	    virTypedParamsAddString(&params, &count, &max, VIR_MIGRATE_PARAM_URI, uri) < 0 ||
+	    virTypedParamsAddInt(&params, &count, &max, VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS,
+				 CONNECTIONS) < 0) {
+		virTypedParamsFree(params, count);
+		return -ENOMEM;
+	}
+	r = virDomainMigrateToURI3(dom, dconn, params, (unsigned int)count, flags) < 0 ? fail(reply)
+										       : 0;
+	virTypedParamsFree(params, count);
+	return r;
+}
+
+#define ON_DOMAIN(name_)                                                                           \
+	static int run_##name_(virConnectPtr conn, const struct vmha_virt_request *req,            \
+			       struct vmha_virt_reply *reply)                                      \
+	{                                                                                          \
+		int r = 0;                                                                         \
+		virDomainPtr dom = lookup(conn, req, reply, &r);                                   \
+                                                                                                   \
+		if (dom) {                                                                         \
+			r = domain_##name_(dom, req, reply);                                       \
+			virDomainFree(dom);                                                        \
+		}                                                                                  \
+		return r;                                                                          \
+	}
+
+ON_DOMAIN(save)
+ON_DOMAIN(shutdown)
+ON_DOMAIN(destroy)
+ON_DOMAIN(qmp)
+ON_DOMAIN(abort)
+ON_DOMAIN(job)
+ON_DOMAIN(migrate)
+
+static int (*const runs[])(virConnectPtr conn, const struct vmha_virt_request *req,
+			   struct vmha_virt_reply *reply) = {
+	[VMHA_VIRT_DO_ASK] = run_ask,	      [VMHA_VIRT_DO_PING] = run_ping,
+	[VMHA_VIRT_DO_CREATE] = run_create,   [VMHA_VIRT_DO_RESTORE] = run_restore,
+	[VMHA_VIRT_DO_SAVE] = run_save,	      [VMHA_VIRT_DO_SHUTDOWN] = run_shutdown,
+	[VMHA_VIRT_DO_DESTROY] = run_destroy, [VMHA_VIRT_DO_QMP] = run_qmp,
+	[VMHA_VIRT_DO_ABORT] = run_abort,     [VMHA_VIRT_DO_JOB] = run_job,
+	[VMHA_VIRT_DO_MIGRATE] = run_migrate,
+};
+
+static int child_work(const struct vmha_virt_request *req, struct vmha_virt_reply *reply)
+{
+	bool local = !req->address || req->verb == VMHA_VIRT_DO_MIGRATE;
+	vmha_autofree char *uri = local ? strdup("qemu:///system")
+					: vmha_str_printf("qemu+tls://%s/system", req->address);
+	virConnectPtr conn;
+
+	virSetErrorFunc(NULL, quiet);
+	conn = uri ? virConnectOpen(uri) : NULL;
+	if (!conn) {
+		(void)fail(reply);
+		return -ECONNREFUSED;
+	}
+	return runs[req->verb](conn, req, reply);
+	/* the connection ends with this child */
+}
+
+void vmha_virt_child(const struct vmha_virt_request *req, struct vmha_virt_reply *reply)
+{
+	int r;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	r = child_work(req, reply);
+	reply->result = r;
+	_exit(0);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VMHA_PORT_VIRT_CHILD_H
+#define VMHA_PORT_VIRT_CHILD_H
+
+#include <stdbool.h>
+
+#include "lib/port/virt.h"
+
+/*
+ * The half of virt.c that speaks with libvirt: always in a child that can be killed, because a
+ * libvirtd that hangs holds its callers for ever.
+ */
+#define VMHA_VIRT_TEXT_MAX 8192
+
+enum vmha_virt_verb {
+	VMHA_VIRT_DO_ASK,
+	VMHA_VIRT_DO_PING,
+	VMHA_VIRT_DO_CREATE,
+	VMHA_VIRT_DO_RESTORE,
+	VMHA_VIRT_DO_SAVE,
+	VMHA_VIRT_DO_SHUTDOWN,
+	VMHA_VIRT_DO_DESTROY,
+	VMHA_VIRT_DO_QMP,
+	VMHA_VIRT_DO_ABORT,
+	VMHA_VIRT_DO_JOB,
+	VMHA_VIRT_DO_MIGRATE,
+};
+
+/** What the child leaves for its parent, in memory that both share. */
+struct vmha_virt_reply {
+	int result; /* set last: 1 while unset */
+	char error[VMHA_VIRT_TEXT_MAX];
+	char text[VMHA_VIRT_TEXT_MAX];
+	enum vmha_virt_witness witness;
+	struct vmha_virt_job job;
+};
+
+struct vmha_virt_request {
+	enum vmha_virt_verb verb;
+	const char *address;
+	const char *uuid;
+	const char *xml;
+	const char *path;
+	const char *command;
+	bool flag;
+};
+
+/** Does the one thing, fills @reply and ends the process. */
+void vmha_virt_child(const struct vmha_virt_request *req, struct vmha_virt_reply *reply)
+	__attribute__((noreturn));
+
+#endif
