@@ -160,5 +160,8 @@ enum vmha_qmp_status vmha_qmp_status(const char *socket_path, struct vmha_span t
 	if (vmha_qmp_run(socket_path, "query-status", timeout, &reply, NULL) < 0) {
 		return VMHA_QMP_SILENT;
 	}
+	if (strstr(reply, "\"status\": \"shutdown\"")) {
+		return VMHA_QMP_SHUTDOWN;
+	}
 	return strstr(reply, "\"running\": true") ? VMHA_QMP_RUNNING : VMHA_QMP_PAUSED;
 }

@@ -14,6 +14,8 @@ enum vmha_qmp_status {
 	VMHA_QMP_SILENT, /* socket taken or gone, no answer in time */
 	VMHA_QMP_RUNNING,
 	VMHA_QMP_PAUSED,
+	VMHA_QMP_SHUTDOWN, /* the guest has powered off; libvirt has QEMU wait for its word to end
+			    */
 };
 
 /**

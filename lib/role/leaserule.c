@@ -125,7 +125,7 @@ static bool surely_paused(const struct vmha_observation *obs)
 	}
 	return obs->w.virt == VMHA_VIRT_SILENT && vmha_virt_gone() &&
 	       vmha_monitor_socket(obs, socket_path) == 0 &&
-	       vmha_qmp_status(socket_path, QMP_PATIENCE) == VMHA_QMP_PAUSED;
+	       vmha_qmp_status(socket_path, QMP_PATIENCE) >= VMHA_QMP_PAUSED;
 }
 
 /*

@@ -52,6 +52,35 @@ static struct vmha_mono earlier(struct vmha_mono a, struct vmha_mono b)
 	return a.ns < b.ns ? a : b;
 }
 
+/* libvirt starts QEMU so that it stays when its guest has powered off, and ends it itself: with
+ * libvirtd dead that is for us to do. */
+static void quit_if_off(const struct vmha_action *act, const struct vmha_observation *obs)
+{
+	char socket_path[VMHA_PATH_SIZE];
+
+	if (vmha_virt_gone() && vmha_monitor_socket(obs, socket_path) == 0 &&
+	    vmha_qmp_status(socket_path, vmha_action_left(act, ASK_PATIENCE)) ==
+		    VMHA_QMP_SHUTDOWN) {
+		(void)vmha_qmp_run(socket_path, "quit", vmha_action_left(act, ASK_PATIENCE), NULL,
+				   NULL);
+	}
+}
+
+/* @return true gone */
+static bool wait_gone(const struct vmha_action *act, const struct vmha_observation *obs,
+		      struct vmha_mono end)
+{
+	while (!vmha_mono_passed(end)) {
+		struct vmha_mono look = earlier(end, vmha_mono_add(vmha_mono_now(), PACE));
+
+		if (vmha_proc_wait_gone(obs->pid, obs->start_ticks, look) == 0) {
+			return true;
+		}
+		quit_if_off(act, obs);
+	}
+	return vmha_proc_wait_gone(obs->pid, obs->start_ticks, end) == 0;
+}
+
 /* @return true gone */
 static bool stop_gracefully(const struct vmha_action *act, const struct vmha_observation *obs)
 {
@@ -62,7 +91,7 @@ static bool stop_gracefully(const struct vmha_action *act, const struct vmha_obs
 		struct vmha_mono next = vmha_mono_add(vmha_mono_now(), PRESS_AGAIN);
 
 		(void)power_button(act, obs);
-		if (vmha_proc_wait_gone(obs->pid, obs->start_ticks, earlier(end, next)) == 0) {
+		if (wait_gone(act, obs, earlier(end, next))) {
 			return true;
 		}
 	}
