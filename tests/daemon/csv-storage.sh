@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=400 lab=own
+# Storage that hangs or fails under the volume's agent: without a VM nobody is fenced and the volume
+# comes back by itself, also after sanlock was killed; with a VM the node is fenced.  Orphans of a lost
+# lockspace are killed before it is joined again.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+csv_agent() { # NODE ACTION INTERVAL_MS
+	on "$1" env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE="$VOLUME" \
+		OCF_RESKEY_CRM_meta_timeout=30000 OCF_RESKEY_CRM_meta_interval="$3" \
+		OCF_RESKEY_volume="$VOLUME" /usr/lib/ocf/resource.d/vmha/csv "$2"
+}
+
+# agent_says NODE ACTION INTERVAL_MS STATUS [TEXT]
+agent_says() {
+	local rc=0 start
+	start=$(now_ms)
+	csv_agent "$1" "$2" "$3" >"$WORK/agent.log" 2>&1 || rc=$?
+	((rc == $4)) || fail "$2 on $1: status $rc instead of $4: $(cat "$WORK/agent.log")"
+	[[ -z ${5:-} ]] || grep -q -- "$5" "$WORK/agent.log" || fail "$2 on $1 does not say $5: $(cat "$WORK/agent.log")"
+	figure "$2 on $1: status $rc in $(($(now_ms) - start)) ms: $(tail -n 1 "$WORK/agent.log")"
+}
+
+agent_is() {
+	csv_agent "$1" monitor 10000 >/dev/null 2>&1
+}
+
+# guest_start NODE NAME: a QEMU on the volume, outside of the cluster's care.
+guest_start() {
+	local file=/clusterstorage/$VOLUME/$2/$2.img
+	on "$1" mkdir -p "${file%/*}"
+	[[ -e $(real_path "$file") ]] || lab guest disk "$file"
+	lab guest xml "$2" --disk "$file" >"$WORK/$2.xml"
+	on "$1" sh -c "cat >/root/$2.xml" <"$WORK/$2.xml"
+	on "$1" virsh -q create "/root/$2.xml" || fail "virsh create $2"
+}
+
+lab_begin --volume dir
+cluster_from node1
+agent_says node3 monitor 10000 0
+agent_says node3 monitor 0 0
+
+step "storage of node3 hangs, no VM there: degraded, nobody fenced, back by itself"
+lab stall-storage node3 hang
+sleep 3
+agent_says node3 monitor 10000 190 "node3"
+sleep 27
+[[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
+lab heal node3
+await 60 "node3 is well again" agent_is node3
+node_joined node3 || fail "node3 has not joined again"
+
+step "storage of node3 fails, no VM there: the same"
+lab stall-storage node3 eio
+sleep 25
+agent_says node3 monitor 10000 190
+[[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
+lab heal node3
+await 60 "node3 is well again" agent_is node3
+
+step "sanlock of node3 hangs: the monitor does not"
+daemon_signal node3 sanlock STOP
+agent_says node3 monitor 10000 190 "does not answer"
+daemon_signal node3 sanlock KILL
+agent_says node3 monitor 10000 190 "sanlock is down"
+agent_says node3 monitor 0 7
+[[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
+
+step "sanlock of node3 is started again: joined again by itself"
+lab service node3 start sanlock
+await 60 "node3 joined again" node_joined node3
+await 30 "node3 is well again" agent_is node3
+
+step "an orphan of a lost lockspace is killed before the volume is joined again"
+# an old failure in maintenance would keep crm_resource --wait waiting for its monitor
+cluster crm_resource --cleanup --resource "$VOLUME" >/dev/null 2>&1
+settled 60
+cluster crm_resource --resource "$VOLUME-clone" --meta --set-parameter maintenance --parameter-value true >/dev/null
+settled 60
+guest_start node3 orphan
+daemon_signal node3 sanlock KILL
+agent_says node3 monitor 10000 1 "orphan"
+agent_says node3 stop 0 1 "orphan"
+[[ -n $(qemu_pid node3 orphan) ]] || fail "the orphan ended by itself"
+agent_says node3 start 0 1 "sanlock is down"
+[[ -z $(qemu_pid node3 orphan) ]] || fail "the orphan runs on"
+agent_says node3 stop 0 0
+agent_says node3 stop 0 0
+agent_says node3 monitor 10000 7
+lab service node3 start sanlock
+guest_start node3 orphan
+agent_says node3 start 0 0 "orphan"
+[[ -z $(qemu_pid node3 orphan) ]] || fail "the orphan runs on"
+agent_says node3 start 0 0
+agent_says node3 monitor 10000 0
+cluster crm_resource --resource "$VOLUME-clone" --meta --delete-parameter maintenance >/dev/null
+settled 60
+[[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
+
+step "storage of node3 hangs under a VM: node3 is fenced"
+guest_start node3 web9
+START=$(now_ms)
+lab stall-storage node3 hang
+await 60 "node3 fenced" fenced node3
+figure "storage_hang_to_fence_ms=$(($(now_ms) - START))"
+lab heal all
+[[ $(fences | sort -u) == node3 ]] || fail "fenced: $(fences | tr '\n' ' ')"
+await 60 "node3 back in the volume" node_joined node3
