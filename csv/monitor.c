@@ -61,22 +61,39 @@ static struct vmha_mono soon(const struct csv_params *p, int64_t s)
 	return t.ns < p->deadline.ns ? t : p->deadline;
 }
 
+/* Does the marker ("VM pid=N: why") mean a process that is still here? */
+static bool marker_holds(const char *text)
+{
+	vmha_autofree struct vmha_user *any = NULL;
+	const char *pid = strstr(text, "pid=");
+	size_t count = 0;
+	size_t i;
+
+	if (vmha_volume_users(NULL, &any, &count, NULL) < 0) {
+		return true; /* unknown is not "gone" */
+	}
+	for (i = 0; i < count; i++) {
+		if (!pid || strtol(pid + strlen("pid="), NULL, 10) == any[i].pid) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Left by the VM's agent when sanlock does not know its process any more. */
 static enum csv_rc check_marker(struct view *v)
 {
 	vmha_autofree char *text = NULL;
-	vmha_autofree struct vmha_user *any = NULL;
-	size_t count = 0;
 
 	if (vmha_file_read(VMHA_UNPROTECTED, VMHA_RECORD_MAX_BYTES, &text, NULL, NULL) < 0) {
 		return CSV_SUCCESS;
 	}
-	if (vmha_volume_users(NULL, &any, &count, NULL) == 0 && count == 0) {
-		(void)vmha_file_remove(VMHA_UNPROTECTED, NULL); /* whom it meant is gone */
+	if (!marker_holds(text)) {
+		(void)vmha_file_remove(VMHA_UNPROTECTED, NULL);
 		return CSV_SUCCESS;
 	}
-	text[strcspn(text, "\n")] = '\0';
-	return judge(v, "a VM has lost its lease's protection (%s)", text);
+	text[strcspn(text, ":\n")] = '\0';
+	return judge(v, "VM %s runs without protection", text);
 }
 
 static enum csv_rc rejoin(struct view *v)
