@@ -163,8 +163,8 @@ lab_report() {
 	done
 	for node in "${NODES[@]}"; do
 		printf -- '--- %s: last words of the agents\n' "$node"
-		grep -hE 'vmha|ocf:|error:|web' "$LAB_STATE/$node/var/log/pacemaker/pacemaker.log" \
-			2>/dev/null | tail -n 25
+		grep -hE '\[ vmha|(error|warning):|(Result|Requesting|Initiating)' \
+			"$LAB_STATE/$node/var/log/pacemaker/pacemaker.log" 2>/dev/null | tail -n 20
 	done
 	for log in "$WORK"/witness-*.log; do
 		[[ -s $log ]] && tail -n 40 "$log"
@@ -330,6 +330,11 @@ role_make() {
 		fail "vmha vm add $name"
 	await 60 "role $name running" role_runs "$name"
 	await 60 "guest $name answering" ping_answers "$name"
+	await 20 "guest $name writing" guest_writes "$name"
+}
+
+guest_writes() {
+	[[ $(boot_id "$1") != 0000000000000000 ]]
 }
 
 role_runs() {
