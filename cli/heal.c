@@ -252,6 +252,25 @@ static int managed_await(const struct patient *p, char *ret_node, struct vmha_er
 	return r;
 }
 
+/*
+ * The whole history on all nodes, the runner's last.  Left on another node, an earlier successful
+ * "migrate_to" from there, with the runner's history gone, is a dangling migration to Pacemaker
+ * (2.1.5): it would restart the guest.
+ */
+static int history_clear(const struct vmha_role *role, const struct vmha_pcmk_state *s,
+			 const char *runner, struct vmha_err **err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < s->nodes_count; i++) {
+		if (s->nodes[i].online && !s->nodes[i].unclean && !s->nodes[i].remote &&
+		    strcmp(s->nodes[i].name, runner) != 0) {
+			r = vmha_pcmk_refresh(role->name, s->nodes[i].name, err);
+		}
+	}
+	return r == 0 && *runner ? vmha_pcmk_refresh(role->name, runner, err) : r;
+}
+
 int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *ret_node,
 		   struct vmha_err **err)
 {
@@ -273,6 +292,6 @@ int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *r
 	(void)vmha_role_forget(role, VMHA_RECORD_WISH, NULL);
 	r = vmha_pcmk_clear(role->name, err);
 	r = r < 0 ? r : evidence_await(&p, ret_node, err);
-	r = r < 0 ? r : vmha_pcmk_cleanup(role->name, NULL, err);
+	r = r < 0 ? r : history_clear(role, s, ret_node, err);
 	return r < 0 ? r : managed_await(&p, ret_node, err);
 }

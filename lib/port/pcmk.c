@@ -166,6 +166,14 @@ int vmha_pcmk_cleanup(const char *role, const char *node, struct vmha_err **err)
 	return tool_run(argv, NULL, TOOL_TIMEOUT, NULL, err);
 }
 
+int vmha_pcmk_refresh(const char *role, const char *node, struct vmha_err **err)
+{
+	const char *const argv[] = { "crm_resource", "--resource", role, "--refresh",
+				     "--node",	     node,	   NULL };
+
+	return tool_run(argv, NULL, TOOL_TIMEOUT, NULL, err);
+}
+
 int vmha_pcmk_settle(unsigned int timeout_s, struct vmha_err **err)
 {
 	vmha_autofree char *limit = vmha_str_printf("--timeout=%u", timeout_s);

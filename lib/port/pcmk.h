@@ -163,6 +163,8 @@ int vmha_pcmk_move(const char *role, const char *node, struct vmha_err **err);
 int vmha_pcmk_clear(const char *role, struct vmha_err **err);
 /** Forget failures of @role and probe it again. @param node NULL: everywhere */
 int vmha_pcmk_cleanup(const char *role, const char *node, struct vmha_err **err);
+/** Forget all that happened to @role on @node, successes too, and probe it again there. */
+int vmha_pcmk_refresh(const char *role, const char *node, struct vmha_err **err);
 
 /** Wait until nothing is pending in the cluster. @return 0; -ETIMEDOUT (whole seconds, >= 1) */
 int vmha_pcmk_settle(unsigned int timeout_s, struct vmha_err **err);
