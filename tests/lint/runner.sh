@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=120
+# The runner itself: it counts right, ends what is out of time, and finds what a test leaves.
+source "$(dirname "$0")/lint.sh"
+
+top=${VMHA_TEST_TMP:?}/tree
+mkdir -p "$top/tests/unit" "$top/tests/lint" "$top/tests/build" "$top/build/tests/unit"
+cp tests/run "$top/tests/run"
+printf 'print-unit-tests:\n\t@echo tests/unit/test-good\n' >"$top/build/Makefile"
+
+# fake FILE HEADER BODY
+fake() {
+	printf '#!/bin/bash\n# vmha-test: %s\n%s\n' "$2" "$3" >"$1"
+	chmod +x "$1"
+}
+
+# expect STATUS 'LAST LINE' ARGUMENTS...
+expect() {
+	local status=0 want=$1 last=$2 out
+	shift 2
+	out=$(env -u VMHA_CHECK_ID "$top/tests/run" --build "$top/build" "$@" 2>&1) || status=$?
+	if [[ $status != "$want" || $(tail -n 1 <<<"$out") != "$last" ]]; then
+		lint_bad "tests/run $*: status $status, not $want, or another end than '$last':"
+		printf '%s\n' "$out"
+	fi
+	OUT=$out
+}
+
+fake "$top/build/tests/unit/test-good" '' 'true'
+# shellcheck disable=SC2016 # for the test's shell
+fake "$top/tests/lint/pass.sh" 'timeout=20' '[[ $PWD == "$VMHA_TEST_TMP" ]] && ! read -r'
+fake "$top/tests/lint/none.sh" 'timeout=20' 'echo "SKIP: no such thing here"; exit 77'
+expect 0 '2 passed, 0 failed, 1 skipped'
+[[ $OUT == *'SKIP: no such thing here'* ]] || lint_bad "the reason of a skip is not shown: $OUT"
+expect 0 '1 passed, 0 failed' unit/good
+expect 0 '1 passed, 0 failed' pass
+expect 2 "tests/run: no test is called so: nosuch (see --list)" nosuch
+
+fake "$top/tests/build/bad.sh" 'timeout=20' 'echo "this is why"; exit 3'
+expect 1 '0 passed, 1 failed' bad
+[[ $OUT == *'this is why'* ]] || lint_bad "the log of a failed test is not shown: $OUT"
+fake "$top/tests/build/bad.sh" 'timeout=1 weight=2' 'sleep 60'
+expect 1 '0 passed, 1 failed' bad
+[[ $OUT == *'out of time (1 s)'* ]] || lint_bad "a time-out is not told: $OUT"
+fake "$top/tests/build/bad.sh" 'timeout=20' 'setsid sleep 8 & disown'
+expect 1 '1 passed, 1 failed' bad
+[[ $OUT == *'sleep 8'* ]] || lint_bad "a process left behind is not named: $OUT"
+fake "$top/tests/build/bad.sh" 'timeout=20 tiemout=30' 'true'
+expect 2 "tests/run: build/bad: 'tiemout=30' in its vmha-test line is not known" bad
+rm "$top/tests/build/bad.sh"
+lint_end
