@@ -32,17 +32,19 @@ static int failed(int r, struct vmha_err *err)
 static int do_start(const struct vmha_action *act, const struct vm_params *p)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
+	int r = vmha_start(act, &err);
 
 	(void)p;
-	return failed(vmha_start(act, &err), err);
+	return failed(r, err);
 }
 
 static int do_stop(const struct vmha_action *act, const struct vm_params *p)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
+	int r = vmha_stop(act, &err);
 
 	(void)p;
-	return failed(vmha_stop(act, &err), err);
+	return failed(r, err);
 }
 
 static int do_monitor(const struct vmha_action *act, const struct vm_params *p)
@@ -69,20 +71,23 @@ static int do_monitor(const struct vmha_action *act, const struct vm_params *p)
 static int do_migrate_to(const struct vmha_action *act, const struct vm_params *p)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
+	int r;
 
 	if (!p->target) {
 		return ocf_fail(OCF_ERR_ARGS, "migrate_to is told no target node: it is for "
 					      "Pacemaker to call");
 	}
-	return failed(vmha_migrate_to(act, p->target, &err), err);
+	r = vmha_migrate_to(act, p->target, &err);
+	return failed(r, err);
 }
 
 static int do_migrate_from(const struct vmha_action *act, const struct vm_params *p)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
+	int r = vmha_migrate_from(act, &err);
 
 	(void)p;
-	return failed(vmha_migrate_from(act, &err), err);
+	return failed(r, err);
 }
 
 /* Parameters are read afresh by each action; the role must be on the volume that is named now. */

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
@@ -157,6 +159,7 @@ static unsigned int wait_most_s(const struct vmha_host *host)
 
 static void judge_lease(const struct vmha_action *act, struct vmha_clearance *c)
 {
+	unsigned int most_s = wait_most_s(&c->lease_owner.host);
 	char name[VMHA_NODE_SIZE];
 	size_t len = strlen(c->why);
 
@@ -166,10 +169,12 @@ static void judge_lease(const struct vmha_action *act, struct vmha_clearance *c)
 		return;
 	}
 	vmha_peer_name(c->lease_owner.host.host_id, name);
-	(void)snprintf(c->why + len, sizeof(c->why) - len,
-		       "%s holds the lease of %s (if it is dead, for at most %u s after its last "
-		       "renewal)",
-		       name, act->role.name, wait_most_s(&c->lease_owner.host));
+	len += (size_t)snprintf(c->why + len, sizeof(c->why) - len, "%s holds the lease of %s",
+				name, act->role.name);
+	if (most_s && len < sizeof(c->why)) {
+		(void)snprintf(c->why + len, sizeof(c->why) - len,
+			       " (if it is dead, for at most %u s after its last renewal)", most_s);
+	}
 }
 
 /* A node that is up and in the cluster can be asked itself. */
@@ -194,17 +199,30 @@ static enum vmha_clear ask_owner_node(const struct vmha_action *act, struct vmha
 	return VMHA_CLEAR_WAIT;
 }
 
+/* Seconds since the epoch at which the record was written; now when that cannot be told. */
+static int64_t record_time_s(const struct vmha_action *act)
+{
+	char path[VMHA_PATH_SIZE];
+	struct stat st;
+
+	vmha_role_path(&act->role, VMHA_FILE_OWNER, path);
+	return stat(path, &st) < 0 ? (int64_t)time(NULL) : (int64_t)st.st_mtim.tv_sec;
+}
+
+/* sanlock sees the recorded life of that host id end: Pacemaker is to confirm it (I5: where no
+ * watchdog is armed the arithmetic of leases alone proves nothing). */
 static enum vmha_clear judge_dead_host(const struct vmha_action *act, struct vmha_clearance *c)
 {
 	struct vmha_peer peer = { 0 };
-	int r = vmha_peer_find(c->record.node, &peer, NULL);
 
-	/* I5: sanlock's arithmetic alone proves nothing where no watchdog is armed */
-	if (r == 0 && !peer.online && !peer.unclean) {
+	if (vmha_peer_fenced(c->record.node, record_time_s(act))) {
+		return VMHA_CLEAR_YES; /* it may be back by now, but not yet on the volume */
+	}
+	if (vmha_peer_find(c->record.node, &peer, NULL) == 0 && !peer.online && !peer.unclean) {
 		return VMHA_CLEAR_YES;
 	}
 	(void)snprintf(c->why, sizeof(c->why),
-		       "%s had a QEMU process of %s and is not yet confirmed off by Pacemaker; ",
+		       "%s had a QEMU process of %s and is not confirmed off by Pacemaker; ",
 		       c->record.node, act->role.name);
 	return VMHA_CLEAR_WAIT;
 }
@@ -219,9 +237,6 @@ static enum vmha_clear judge_record(const struct vmha_action *act, struct vmha_c
 		return VMHA_CLEAR_YES;
 	}
 	if (vmha_lockspace_host(act->role.volume, c->record.host_id, &host, NULL) < 0) {
-		(void)snprintf(c->why, sizeof(c->why),
-			       "%s had a QEMU process of %s and sanlock does not know that node; ",
-			       c->record.node, act->role.name);
 		return judge_dead_host(act, c);
 	}
 	/* It joined anew: csv joins only after proving that no orphan of an earlier life is left.
@@ -229,8 +244,14 @@ static enum vmha_clear judge_record(const struct vmha_action *act, struct vmha_c
 	if (host.generation > c->record.generation || host.state == VMHA_HOST_FREE) {
 		return VMHA_CLEAR_YES;
 	}
-	if (host.state == VMHA_HOST_DEAD) {
+	switch (host.state) {
+	case VMHA_HOST_DEAD:
+	case VMHA_HOST_FAIL:
 		return judge_dead_host(act, c);
+	case VMHA_HOST_UNKNOWN:
+	case VMHA_HOST_LIVE:
+	case VMHA_HOST_FREE:
+		break;
 	}
 	return ask_owner_node(act, c);
 }

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/str.h"
 #include "lib/core/record.h"
 #include "lib/port/nodes.h"
 #include "lib/port/pcmk.h"
@@ -27,6 +29,31 @@ int vmha_peer_find(const char *node, struct vmha_peer *ret_peer, struct vmha_err
 	*ret_peer =
 		(struct vmha_peer){ .host_id = n->id, .online = n->online, .unclean = n->unclean };
 	return 0;
+}
+
+static bool fence_counts(const struct vmha_pcmk_fence *f, const char *node, int64_t since_s)
+{
+	struct tm tm = { 0 };
+
+	return vmha_str_eq(f->target, node) && vmha_str_eq(f->status, "success") &&
+	       (vmha_str_eq(f->action, "off") || vmha_str_eq(f->action, "reboot")) &&
+	       strptime(f->when, "%Y-%m-%d %H:%M:%SZ", &tm) && (int64_t)timegm(&tm) >= since_s;
+}
+
+bool vmha_peer_fenced(const char *node, int64_t since_s)
+{
+	vmha_autopcmk struct vmha_pcmk_state *state = NULL;
+	size_t i;
+
+	if (vmha_pcmk_state_read(&state, NULL) < 0) {
+		return false;
+	}
+	for (i = 0; i < state->fences_count; i++) {
+		if (fence_counts(&state->fences[i], node, since_s)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 void vmha_peer_name(uint64_t host_id, char *name)
