@@ -3,6 +3,8 @@
 # Configuration of a node: the cluster's (corosync, first CIB) and the host's.  Files are written
 # into the node's /etc and /var before its first boot where no program of the node is needed.
 
+# Both links carry everything (active): a passive second link takes over only after half a token's
+# timeout and more, and on a busy machine with a token of 500 ms the node is lost with its first link.
 conf_corosync() {
 	local id
 	cat <<-C
@@ -12,7 +14,7 @@ conf_corosync() {
 	  transport: knet
 	  crypto_cipher: aes256
 	  crypto_hash: sha256
-	  link_mode: passive
+	  link_mode: active
 	  ip_version: ipv4
 	  token: 500
 	  token_coefficient: 0
