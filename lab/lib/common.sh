@@ -126,6 +126,11 @@ cgroup_run() {
 	exec "$@"
 }
 
+# The calling process and what it starts belong to the lab from now on: down ends them too.
+cgroup_join() {
+	echo "$BASHPID" >"$LAB_CGROUP/host/cgroup.procs"
+}
+
 cgroup_empty() {
 	[[ ! -e $1/cgroup.events ]] || grep -qx 'populated 0' "$1/cgroup.events"
 }

@@ -104,7 +104,9 @@ node_boot() {
 
 node_power_on() {
 	node_locked "$1" node_boot || return 1
-	service_boot "$1"
+	service_boot "$1" && return 0
+	node_is_on "$1" || die "node$1 lost its power while it booted (fenced?): see $LAB_STATE/power.log"
+	die "not all services of node$1 started: see: vmha-lab status"
 }
 
 node_is_frozen() {
@@ -126,6 +128,7 @@ verb_power() {
 	(($# == 2)) || usage_error "power needs on, off or cycle, and a NODE"
 	lab_require
 	node_id "$2"
+	cgroup_join
 	case $1 in
 	on) node_power_on "$ID" ;;
 	off) node_locked "$ID" node_off ;;

@@ -69,11 +69,11 @@ up_prepare() {
 	chmod 700 /var/lib/vmha-lab /run/vmha-lab
 	mkdir -m 700 "$LAB_STATE" 2>/dev/null ||
 		die "there is a lab '$LAB_NAME' already: remove it first with: vmha-lab down --name $LAB_NAME"
-	mkdir -p "$LAB_RUN"
+	mkdir -p "$LAB_RUN" "$LAB_CGROUP/host"
+	cgroup_join
 	guest_build
 	layer_make
 	CONFIG[usr]=$(layer_stack "${CONFIG[stage]}")
-	mkdir -p "$LAB_CGROUP/host"
 	storage_make
 	conf_make_shared
 	lab_save_config

@@ -395,16 +395,21 @@ static void forward_signal(int sig)
 	(void)sig; /* the terminal sends it to the command as well; only do not die before it */
 }
 
-static int cmd_enter(const struct options *opt)
+static int wait_for(pid_t pid)
 {
 	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Enters the node and runs the command in it; dies with the node, and with its parent. */
+static int run_inside(const struct options *opt)
+{
 	pid_t pid;
 	int fd;
 
-	if (opt->pidfile == NULL || opt->cgroup == NULL) {
-		errno = 0;
-		die("enter needs --pidfile and --cgroup");
-	}
 	fd = open_node(opt->pidfile);
 	join_cgroup(opt->cgroup);
 	syscall(SYS_close_range, 3, fd - 1, 0);
@@ -425,14 +430,34 @@ static int cmd_enter(const struct options *opt)
 		fprintf(stderr, "lab-node: cannot run %s: %s\n", opt->command[0], strerror(errno));
 		_exit(errno == ENOENT ? 127 : 126);
 	}
-	signal(SIGINT, forward_signal);
-	signal(SIGQUIT, forward_signal);
 	if (pid < 0) {
 		die("cannot fork in the node");
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+	signal(SIGINT, forward_signal);
+	signal(SIGQUIT, forward_signal);
+	return wait_for(pid);
+}
+
+/* This process stays outside, so that loss of the node's power is an exit status and no signal. */
+static int cmd_enter(const struct options *opt)
+{
+	pid_t pid;
+
+	if (opt->pidfile == NULL || opt->cgroup == NULL) {
+		errno = 0;
+		die("enter needs --pidfile and --cgroup");
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		exit(run_inside(opt));
+	}
+	if (pid < 0) {
+		die("cannot fork");
+	}
+	signal(SIGINT, forward_signal);
+	signal(SIGQUIT, forward_signal);
+	return wait_for(pid);
 }
 
 static void parse(int argc, char **argv, struct options *opt)
