@@ -168,7 +168,9 @@ void vmha_cluster_why(const struct vmha_pcmk_state *s, const char *role, struct 
 		(void)vmha_str_add(to, "it is not in the cluster");
 		return;
 	}
-	if (strcmp(r->state, "Started") == 0 && r->nodes_count) {
+	if (r->nodes_count > 1) {
+		(void)vmha_str_add(to, "the cluster counts it on %s", r->nodes[0]);
+	} else if (strcmp(r->state, "Started") == 0 && r->nodes_count) {
 		(void)vmha_str_add(to, "it runs on %s", r->nodes[0]);
 	} else {
 		(void)vmha_str_add(to, "it is %c%s%s%s", tolower(r->state[0]), r->state + 1,
@@ -183,8 +185,8 @@ void vmha_cluster_why(const struct vmha_pcmk_state *s, const char *role, struct 
 		(void)vmha_str_add(to, ", unmanaged");
 	}
 	if (f) {
-		(void)vmha_str_add(to, "; %s failed on %s: %s", f->op, f->node,
-				   *f->reason ? f->reason : (*f->result ? f->result : f->status));
+		(void)vmha_str_add(to, "; %s failed on %s%s%s", f->op, f->node,
+				   *f->reason ? ": " : "", f->reason);
 	} else if (strcmp(r->target_role, "Stopped") == 0) {
 		(void)vmha_str_add(to, " (disabled)");
 	}

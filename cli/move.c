@@ -27,6 +27,7 @@ struct move {
 	unsigned int timeout_s;
 	char trace_before[VMHA_ID_SIZE]; /* of the move before this one */
 	char state_shown[16];
+	const char *cancelled; /* why we gave it up; NULL: we have not */
 };
 
 static void move_free(struct move *m)
@@ -125,6 +126,35 @@ static int wish_write(const struct move *m, const char *mode, struct vmha_err **
 	return vmha_role_store(&m->role, VMHA_RECORD_WISH, &wish, err);
 }
 
+static const char *state_words(const char *state)
+{
+	static const struct {
+		const char *state;
+		const char *words;
+	} all[] = {
+		{ "PREPARING", "checking the target" },
+		{ "CONNECTING", "connecting" },
+		{ "COPYING", "copying memory" },
+		{ "SWITCHOVER", "switching over" },
+		{ "HANDOFF", "arrived, handing over" },
+		{ "CLEANUP", "cleaning up" },
+		{ "SAVING", "saving memory" },
+		{ "SAVED", "memory saved" },
+		{ "RESTORING", "restoring memory" },
+		{ "KEPT", "it stays" },
+		{ "UNSURE", "neither end confirms: finding out" },
+		{ "DONE", "done" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (strcmp(all[i].state, state) == 0) {
+			return all[i].words;
+		}
+	}
+	return state;
+}
+
 static void progress(void *data, const struct vmha_pcmk_state *s)
 {
 	struct move *m = data;
@@ -135,15 +165,15 @@ static void progress(void *data, const struct vmha_pcmk_state *s)
 		return;
 	}
 	(void)snprintf(m->state_shown, sizeof(m->state_shown), "%s", rec.state);
-	vmha_output_step("  %s", rec.state);
+	vmha_output_step("  %s", state_words(rec.state));
 }
 
-static void cancel(const struct move *m, int reason)
+static void cancel(struct move *m, int reason)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
 
-	vmha_output_step("%s: asking node %s to stop the move",
-			 reason == -EINTR ? "interrupted" : "out of time", m->from);
+	m->cancelled = reason == -EINTR ? "interrupted" : "out of time";
+	vmha_output_step("%s: asking node %s to stop the move", m->cancelled, m->from);
 	if (vmha_heal_abort(&m->rec, m->from, &err) < 0) {
 		vmha_output_warn("%s", vmha_err_text(err));
 	}
@@ -183,7 +213,9 @@ static void reason_find(const struct move *m, const struct vmha_pcmk_state *s, s
 	const struct vmha_pcmk_failure *f = s ? vmha_pcmk_failure_find(s, m->role.name) : NULL;
 	struct vmha_move_record rec;
 
-	if (move_record(m, &rec) && *rec.reason) {
+	if (m->cancelled) {
+		(void)vmha_str_add(to, "%s", m->cancelled);
+	} else if (move_record(m, &rec) && *rec.reason) {
 		(void)vmha_str_add(to, "%s", rec.reason);
 	} else if (f) {
 		(void)vmha_str_add(to, "%s failed on %s%s%s", f->op, f->node,

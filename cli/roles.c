@@ -48,7 +48,10 @@ char *vmha_roles_move_text(const struct vmha_move_record *m)
 {
 	vmha_autostr struct vmha_str s = { 0 };
 
-	(void)vmha_str_add(&s, "%s %s -> %s: %s", m->mode, m->from, m->to, m->state);
+	bool done = strcmp(m->state, "DONE") == 0;
+
+	(void)vmha_str_add(&s, "%s %s -> %s%s%s", m->mode, m->from, m->to, done ? "" : ": ",
+			   done ? "" : m->state);
 	if (m->total_ms >= 0) {
 		(void)vmha_str_add(&s, " in %.1f s", (double)m->total_ms / 1000.0);
 	}
@@ -57,6 +60,9 @@ char *vmha_roles_move_text(const struct vmha_move_record *m)
 	}
 	if (m->bytes >= 0) {
 		(void)vmha_str_add(&s, ", %.0f MiB", (double)m->bytes / 1048576.0);
+	}
+	if (*m->address) {
+		(void)vmha_str_add(&s, " over %s", m->address);
 	}
 	if (*m->reason) {
 		(void)vmha_str_add(&s, ": %s", m->reason);
@@ -68,11 +74,11 @@ json_t *vmha_roles_move_json(const struct vmha_move_record *m)
 {
 	vmha_autofree char *text = vmha_roles_move_text(m);
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s*}", "trace", m->trace,
-			 "from", m->from, "to", m->to, "mode", m->mode, "state", m->state,
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s*}", "trace",
+			 m->trace, "from", m->from, "to", m->to, "mode", m->mode, "state", m->state,
 			 "total_ms", (json_int_t)m->total_ms, "blackout_ms",
-			 (json_int_t)m->blackout_ms, "bytes", (json_int_t)m->bytes, "reason",
-			 m->reason, "text", text);
+			 (json_int_t)m->blackout_ms, "bytes", (json_int_t)m->bytes, "address",
+			 m->address, "reason", m->reason, "text", text);
 }
 
 static json_t *last_move(const struct vmha_pcmk_primitive *p)
