@@ -253,22 +253,27 @@ static int managed_await(const struct patient *p, char *ret_node, struct vmha_er
 }
 
 /*
- * The whole history on all nodes, the runner's last.  Left on another node, an earlier successful
- * "migrate_to" from there, with the runner's history gone, is a dangling migration to Pacemaker
- * (2.1.5): it would restart the guest.
+ * Where it runs comes last: until then it stays blocked, so that nothing is done to it, and see
+ * vmha_pcmk_refresh().
  */
-static int history_clear(const struct vmha_role *role, const struct vmha_pcmk_state *s,
-			 const char *runner, struct vmha_err **err)
+static int history_forget(const struct patient *p, const char *runs_on, struct vmha_err **err)
 {
-	int r = 0;
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	size_t i;
+	int r = vmha_pcmk_state_read(&s, err);
 
-	for (size_t i = 0; r == 0 && i < s->nodes_count; i++) {
-		if (s->nodes[i].online && !s->nodes[i].unclean && !s->nodes[i].remote &&
-		    strcmp(s->nodes[i].name, runner) != 0) {
-			r = vmha_pcmk_refresh(role->name, s->nodes[i].name, err);
+	for (i = 0; r == 0 && i < s->nodes_count; i++) {
+		const struct vmha_pcmk_node *n = &s->nodes[i];
+
+		if (n->online && !n->unclean && !n->remote && strcmp(n->name, runs_on) != 0) {
+			r = vmha_pcmk_refresh(p->role->name, n->name, err);
 		}
 	}
-	return r == 0 && *runner ? vmha_pcmk_refresh(role->name, runner, err) : r;
+	r = r < 0 ? r : vmha_pcmk_settle(left_s(p), err);
+	if (r == 0 && *runs_on) {
+		r = vmha_pcmk_refresh(p->role->name, runs_on, err);
+	}
+	return r;
 }
 
 int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *ret_node,
@@ -292,6 +297,6 @@ int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *r
 	(void)vmha_role_forget(role, VMHA_RECORD_WISH, NULL);
 	r = vmha_pcmk_clear(role->name, err);
 	r = r < 0 ? r : evidence_await(&p, ret_node, err);
-	r = r < 0 ? r : history_clear(role, s, ret_node, err);
+	r = r < 0 ? r : history_forget(&p, ret_node, err);
 	return r < 0 ? r : managed_await(&p, ret_node, err);
 }

@@ -158,9 +158,9 @@ int vmha_pcmk_clear(const char *role, struct vmha_err **err)
 	return tool_run(argv, NULL, TOOL_TIMEOUT, NULL, err);
 }
 
-int vmha_pcmk_cleanup(const char *role, const char *node, struct vmha_err **err)
+int vmha_pcmk_cleanup(const char *resource, const char *node, struct vmha_err **err)
 {
-	const char *const argv[] = { "crm_resource",	     "--resource", role, "--cleanup",
+	const char *const argv[] = { "crm_resource",	     "--resource", resource, "--cleanup",
 				     node ? "--node" : NULL, node,	   NULL };
 
 	return tool_run(argv, NULL, TOOL_TIMEOUT, NULL, err);

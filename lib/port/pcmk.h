@@ -161,10 +161,17 @@ int vmha_pcmk_param_set(const char *role, const char *name, const char *value,
 int vmha_pcmk_move(const char *role, const char *node, struct vmha_err **err);
 /** Remove every constraint that a move or ban left behind. None is fine. */
 int vmha_pcmk_clear(const char *role, struct vmha_err **err);
-/** Forget failures of @role and probe it again. @param node NULL: everywhere */
-int vmha_pcmk_cleanup(const char *role, const char *node, struct vmha_err **err);
-/** Forget all that happened to @role on @node, successes too, and probe it again there. */
+/**
+ * Forget all that @role did on @node, failures too, and ask its agent there what is true.
+ *
+ * Pacemaker 2.1 takes a successful migrate_to whose migrate_from it no longer has for a migration
+ * that is still under way, and stops and starts the role (unpack_migrate_to_success()).  So where a
+ * role runs its history must go last, after that of every node it ever came from.  This is why
+ * `crm resource cleanup` reboots a VM that has moved before.
+ */
 int vmha_pcmk_refresh(const char *role, const char *node, struct vmha_err **err);
+/** Forget failures of a volume or another resource that never migrates. @param node NULL: all */
+int vmha_pcmk_cleanup(const char *resource, const char *node, struct vmha_err **err);
 
 /** Wait until nothing is pending in the cluster. @return 0; -ETIMEDOUT (whole seconds, >= 1) */
 int vmha_pcmk_settle(unsigned int timeout_s, struct vmha_err **err);
