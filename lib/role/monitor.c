@@ -89,8 +89,14 @@ static enum vmha_monitor present(const struct vmha_action *act, struct vmha_obse
 		(void)vmha_present_forget(act, NULL);
 		return VMHA_MONITOR_NOT_RUNNING;
 	case VMHA_RULE_UNPROTECTED:
-		return unknown(act, obs, "it runs unknown to sanlock: this node is to be fenced",
-			       err);
+		/*
+		 * Not a failure: Pacemaker would stop the guest and start it elsewhere, where its
+		 * lease stays taken until this host counts as dead.  The volume's monitor, told by
+		 * the marker, fences this node, and that frees the lease.
+		 */
+		(void)unknown(act, obs, "it runs unknown to sanlock: the node is to be fenced",
+			      err);
+		return VMHA_MONITOR_DEGRADED;
 	case VMHA_RULE_UNKNOWN:
 		return unknown(act, obs, "it runs without its lease", err);
 	}
