@@ -28,6 +28,7 @@ struct view {
 	struct vmha_pcmk_primitives *list;
 	struct vmha_pcmk_state *state;
 	const struct vmha_pcmk_primitive *resource;
+	bool just_joined; /* sanlock has not looked at the others yet */
 };
 
 static void view_free(struct view *v)
@@ -128,7 +129,7 @@ static json_t *host_json(const struct view *v, const struct vmha_host *host, con
 }
 
 /* @return what sanlock of this node sees; null where it has not joined */
-static json_t *hosts_json(const struct view *v)
+static json_t *hosts_json(struct view *v)
 {
 	const char *const argv[] = {
 		"sanlock", "client", "host_status", "-D", "-s", v->name, NULL
@@ -138,8 +139,10 @@ static json_t *hosts_json(const struct view *v)
 	json_t *list;
 	size_t count = 0;
 	size_t i;
+	int r = vmha_lockspace_hosts(v->name, &hosts, &count, NULL);
 
-	if (vmha_lockspace_hosts(v->name, &hosts, &count, NULL) < 0) {
+	if (r < 0) {
+		v->just_joined = r == -EAGAIN;
 		return json_null();
 	}
 	(void)vmha_proc_run(argv, NULL, VMHA_SPAN_S(10), &res, NULL);
@@ -212,7 +215,7 @@ static json_t *started_json(const struct view *v)
 	return list;
 }
 
-static json_t *volume_json(const struct view *v, bool full)
+static json_t *volume_json(struct view *v, bool full)
 {
 	char place[VMHA_PATH_SIZE];
 	json_t *o;
@@ -326,7 +329,7 @@ static void times_print(unsigned int io)
 	(void)printf("  A confirmed fence ends the wait for a takeover earlier.\n");
 }
 
-static int text_print(const json_t *o)
+static int text_print(const struct view *v, const json_t *o)
 {
 	static const struct vmha_column host_columns[] = {
 		{ "NODE", "node" },   { "HOST ID", "host_id" },
@@ -344,6 +347,9 @@ static int text_print(const json_t *o)
 	if (json_is_array(hosts)) {
 		(void)printf("\nNodes, as sanlock of this node sees them:\n");
 		(void)vmha_output_table(stdout, hosts, host_columns, "  ");
+	} else if (v->just_joined) {
+		(void)printf("\nThis node joined a moment ago: sanlock has not looked at the "
+			     "others yet.\n");
 	} else {
 		(void)printf(
 			"\nThis node has not joined the volume: sanlock tells nothing here.\n");
@@ -393,7 +399,7 @@ int vmha_volume_show(int argc, char **argv, struct vmha_err **err)
 	json_incref(o);
 	r = vmha_output_object(o, lines);
 	if (r == 0) {
-		r = text_print(o);
+		r = text_print(&v, o);
 	}
 	json_decref(o);
 	return r;
