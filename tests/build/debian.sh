@@ -21,10 +21,15 @@ DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" dpkg-buildpackage -us -uc -b
 cd ..
 lintian --no-cfg --allow-root --fail-on error ./*.changes || fail "lintian found errors"
 
-mkdir root
-for deb in ./*.deb; do
-	dpkg-deb -x "$deb" root
-done
+# their dependencies can be met on this release, and dpkg installs and removes them in a root of their own
+apt-get -s -q install ./vmha_*.deb ./vmha-lab_*.deb >apt.log 2>&1 || fail "apt cannot install them: $(cat apt.log)"
+mkdir -p root/var/lib/dpkg/updates root/var/lib/dpkg/info
+touch root/var/lib/dpkg/status root/var/lib/dpkg/available
+own_dpkg() {
+	dpkg --root="$PWD/root" --force-depends --force-not-root --log=/dev/null "$@" >dpkg.log 2>&1 ||
+		fail "dpkg $*: $(cat dpkg.log)"
+}
+own_dpkg --install ./vmha_*.deb ./vmha-lab_*.deb
 for file in usr/lib/ocf/resource.d/vmha/vm usr/lib/ocf/resource.d/vmha/csv usr/bin/vmha \
 	usr/libexec/vmha/vm-action usr/libexec/vmha/vmha-lab; do
 	[[ -x root/$file ]] || fail "no /$file in the packages"
@@ -35,4 +40,7 @@ printf 'vmha %s: ' "$version"
 missing=$(cd "$VMHA_STAGE" && find . -type f | sed 's/\.gz$//' | sort | comm -23 - \
 	<(cd "$VMHA_TEST_TMP/root" && find . -type f | sed 's/\.gz$//' | sort))
 [[ -z $missing ]] || fail "installed by make and in no package: $missing"
-printf '%s files\n' "$(find root -type f | wc -l)"
+printf '%s files\n' "$(find root/usr root/etc -type f | wc -l)"
+own_dpkg --purge vmha-lab vmha
+left=$(find root/usr root/etc -type f 2>/dev/null || true)
+[[ -z $left ]] || fail "dpkg --purge left: $left"

@@ -21,18 +21,13 @@ may() {
 	esac
 }
 
-room_of() {
-	case $1 in
-	lib/*) cut -d/ -f1,2 <<<"$1" ;;
-	*) cut -d/ -f1 <<<"$1" ;;
-	esac
-}
-
 while IFS= read -r file; do
-	room=$(room_of "$file")
+	room=${file%%/*}
+	[[ $room != lib ]] || room=lib/$(cut -d/ -f2 <<<"$file")
 	families=''
 	while IFS= read -r line; do
-		name=$(sed -E 's/^#[[:blank:]]*include[[:blank:]]*[<"]([^>"]*).*/\1/' <<<"$line")
+		[[ $line =~ [\<\"]([^\>\"]+) ]] || continue
+		name=${BASH_REMATCH[1]}
 		if [[ $line == *\"* ]]; then
 			# beside the file that includes it
 			[[ ! -e ${file%/*}/$name ]] || name=$(realpath --relative-to=. "${file%/*}/$name")
@@ -46,7 +41,8 @@ while IFS= read -r file; do
 			esac
 		fi
 	done < <(grep -E '^#[[:blank:]]*include' "$file")
-	count=$(tr ' ' '\n' <<<"$families" | sed '/^$/d' | sort -u | wc -l)
+	count=0
+	[[ -z $families ]] || count=$(tr ' ' '\n' <<<"$families" | sed '/^$/d' | sort -u | wc -l)
 	case $room in
 	lib/port) ((count <= 1)) || lint_bad "$file: more than one foreign library:$families" ;;
 	lib/*) ((!count)) || lint_bad "$file: $room must not know a foreign library:$families" ;;

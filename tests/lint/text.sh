@@ -11,8 +11,8 @@ for file in "${files[@]}"; do
 	lib/*.[ch] | include/*) licence=LGPL-2.1-or-later ;;
 	*) licence=GPL-2.0-or-later ;;
 	esac
-	if [[ -n $licence ]] && ! head -n 3 "$file" | grep -q "SPDX-License-Identifier: $licence"; then
-		[[ ! -s $file ]] || lint_bad "$file:1: no line 'SPDX-License-Identifier: $licence' among the first three"
+	if [[ -n $licence && -s $file ]] && ! grep -qm 1 "SPDX-License-Identifier: $licence" <(head -n 3 "$file"); then
+		lint_bad "$file:1: no line 'SPDX-License-Identifier: $licence' among the first three"
 	fi
 	case $file in
 	*.patch | COPYING*) continue ;;
