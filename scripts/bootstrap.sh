@@ -5,6 +5,7 @@
 SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=${VMHA_BUILD:-$SRC/build}
 export LC_ALL=C
+umask 022
 STAGE=$BUILD/stage
 # the services of these packages are for real hosts: here they would only stand in the way
 SERVICES='^(corosync|pacemaker|sanlock|wdmd|sanlk-resetd|libvirt|virt|pcsd|pcs_|open-iscsi|iscsid|multipath|lvm2-lvm)'
@@ -64,7 +65,8 @@ boot_install() {
 		chmod 755 "$policy"
 	fi
 	# shellcheck disable=SC2086 # words are meant
-	if ! { DEBIAN_FRONTEND=noninteractive apt-get -q update &&
+	# a repository that cannot be reached may not matter: the install tells
+	if ! { DEBIAN_FRONTEND=noninteractive apt-get -q update || true
 		DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
 			-o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 install $missing; } \
 		</dev/null >"$log" 2>&1; then
