@@ -11,6 +11,16 @@ layer_key() {
 	} | sha256sum | cut -c1-16
 }
 
+# cache_prune: removes what no lab uses and nobody made for three days.
+cache_prune() {
+	local dir
+	find "$LAB_CACHE" -mindepth 1 -maxdepth 1 -type d -mtime +3 | while read -r dir; do
+		if [[ $dir != "$GUEST_DIR" ]] && ! grep -qsF "$dir" /var/lib/vmha-lab/*/config; then
+			rm -rf --one-file-system "$dir"
+		fi
+	done
+}
+
 # layer_make: sets LAYER.
 layer_make() {
 	local new
@@ -23,6 +33,7 @@ layer_make() {
 	install -m 755 "$LAB_DATA/node/fence_vmha_lab" "$new/sbin/fence_vmha_lab"
 	ln "$GUEST_DIR"/{vmlinux,initrd.gz} "$new/share/vmha-lab/guest/"
 	mv -T "$new" "$LAYER" 2>/dev/null || rm -rf "$new"
+	cache_prune
 }
 
 # layer_stack STAGE: the lower directories of the nodes' /usr, topmost first.
