@@ -78,6 +78,9 @@ int csv_record_check(const struct csv_params *p, struct vmha_volume_record *ret_
 int csv_health_check(const struct csv_params *p, struct vmha_mono deadline, int64_t *ret_silent_s,
 		     struct vmha_err **err);
 
+/** Seconds since all was last found well here. */
+int64_t csv_health_silent_s(const struct csv_params *p);
+
 /** Run by csv_ask(): value[0] is 1 joined, 0 not; [1] host id; [2] age of the last renewal that was
  * seen, s; [3] io_timeout, s. */
 int csv_ask_lockspace(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err);

@@ -82,6 +82,14 @@ static int ask_health(const struct csv_params *p, struct csv_answer *answer, str
 	return r < 0 ? r : write_read(path, err);
 }
 
+int64_t csv_health_silent_s(const struct csv_params *p)
+{
+	struct vmha_health_record rec = { .last_ok_ms = now_ms() };
+
+	(void)vmha_volume_load(p->volume, VMHA_VOLUME_HEALTH, &rec, NULL);
+	return (now_ms() - rec.last_ok_ms) / 1000;
+}
+
 int csv_health_check(const struct csv_params *p, struct vmha_mono deadline, int64_t *ret_silent_s,
 		     struct vmha_err **err)
 {

@@ -143,6 +143,20 @@ static enum csv_rc check_renewals(struct view *v, const struct csv_answer *now)
 	return CSV_SUCCESS;
 }
 
+/* A daemon that hangs may be renewing still; when it is not, the leases are good for that long. */
+static enum csv_rc hangs(struct view *v)
+{
+	unsigned int limit_s = vmha_sanlock_renewal_fail_s((unsigned int)v->joined.io_timeout_s);
+	int64_t silent_s = csv_health_silent_s(v->p);
+
+	if (silent_s >= limit_s) {
+		return judge(v, "sanlock does not answer for %lld s (limit %u s)",
+			     (long long)silent_s, limit_s);
+	}
+	return csv_fail(CSV_DEGRADED, "node %s: sanlock does not answer for %lld s; lost at %u s",
+			v->joined.node, (long long)silent_s, limit_s);
+}
+
 static enum csv_rc check_lockspace(struct view *v)
 {
 	struct csv_answer now;
@@ -153,7 +167,7 @@ static enum csv_rc check_lockspace(struct view *v)
 			     v->p->volume);
 	}
 	if (r == -ETIMEDOUT) {
-		return judge(v, "sanlock does not answer within %d s", ASK_S);
+		return hangs(v);
 	}
 	if (r == -EBUSY) {
 		/* sanlock ends a lockspace whose renewals failed, or joins it on a former order */
@@ -191,17 +205,24 @@ static enum csv_rc check_storage(struct view *v)
 			vmha_err_text(err), (long long)silent_s, limit_s);
 }
 
-/* Active here?  Asked when Pacemaker does not know; judges nothing. */
+/* Active here?  Asked when Pacemaker does not know. */
 static enum csv_rc probe(const struct csv_params *p)
 {
 	struct csv_answer now;
-	int r = csv_ask(csv_ask_lockspace, p, soon(p, ASK_S), &now, NULL);
+	int r = csv_ask(csv_ask_lockspace, p, p->deadline, &now, NULL);
 
 	if (r == -EBUSY) {
 		return CSV_SUCCESS; /* joining or leaving: something is here that a stop must end */
 	}
-	/* not joined, or no daemon that could have joined: start, if wanted, sees to the rest */
-	return r == 0 && now.value[0] ? CSV_SUCCESS : CSV_NOT_RUNNING;
+	if (r == -ECONNREFUSED) {
+		return CSV_NOT_RUNNING; /* no daemon that could have joined: start sees to the rest
+					 */
+	}
+	if (r < 0) {
+		return csv_fail(CSV_ERR_GENERIC, "whether volume %s is joined is unknown: %s",
+				p->volume, r == -ETIMEDOUT ? "sanlock does not answer" : now.text);
+	}
+	return now.value[0] ? CSV_SUCCESS : CSV_NOT_RUNNING;
 }
 
 enum csv_rc csv_monitor(const struct csv_params *p)
@@ -214,11 +235,12 @@ enum csv_rc csv_monitor(const struct csv_params *p)
 	}
 	if (vmha_volume_load(p->volume, VMHA_VOLUME_JOINED, &v.joined, NULL) < 0) {
 		/* never started here, or stopped */
-		return probe(p) == CSV_SUCCESS
+		rc = probe(p);
+		return rc == CSV_SUCCESS
 			       ? csv_fail(CSV_ERR_GENERIC,
 					  "volume %s is joined on this node, but not by this agent",
 					  p->volume)
-			       : CSV_NOT_RUNNING;
+			       : rc;
 	}
 	v.users_unknown = vmha_volume_users(p->volume, &v.users, &v.count, NULL) < 0;
 	rc = check_marker(&v);

@@ -15,6 +15,7 @@
 #include "lib/port/nodes.h"
 
 #define KILL_S	  10
+#define DAEMON_S  20
 #define NODE_CONF VMHA_SYSCONFDIR "/vmha/node.conf"
 
 static int orphan_kill(const struct csv_params *p, const struct vmha_user *user,
@@ -122,21 +123,43 @@ static int joined_store(const struct csv_params *p, const struct csv_answer *joi
 	return vmha_volume_store(p->volume, VMHA_VOLUME_JOINED, &rec, err);
 }
 
+/* At boot Pacemaker may be faster than sanlock, and a failed start is not tried again by itself. */
+static int daemon_await(const struct csv_params *p, struct csv_answer *now)
+{
+	struct vmha_mono until = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(DAEMON_S));
+	int r;
+
+	for (;;) {
+		r = csv_ask(csv_ask_lockspace, p, p->deadline, now, NULL);
+		if (r != -ECONNREFUSED || vmha_mono_passed(until) ||
+		    vmha_mono_passed(p->deadline)) {
+			return r;
+		}
+		vmha_mono_pace(VMHA_SPAN_MS(500));
+	}
+}
+
 /* Before joining: the lockspace is not joined, and nothing runs that would need it to be. */
 static enum csv_rc prepare_join(const struct csv_params *p, struct vmha_err **err)
 {
 	struct csv_answer now;
-	int r = csv_ask(csv_ask_lockspace, p, vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(10)), &now,
-			NULL);
+	int r = csv_ask(csv_ask_lockspace, p, p->deadline, &now, NULL);
 
 	if (r == 0 && now.value[0]) {
 		return CSV_SUCCESS; /* joined: whoever runs here may hold a lease */
+	}
+	if (r == -ETIMEDOUT) {
+		/* whether it is joined is unknown: nobody is killed for that */
+		return csv_fail(CSV_ERR_GENERIC, "sanlock hangs: it does not answer on this node");
 	}
 	/* a dead daemon is no excuse: its leases expire while orphans run on */
 	if (orphans_end(p, err) < 0) {
 		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(*err));
 	}
-	if (r == -ECONNREFUSED || r == -ETIMEDOUT) {
+	if (r == -ECONNREFUSED) {
+		r = daemon_await(p, &now);
+	}
+	if (r == -ECONNREFUSED) {
 		return csv_fail(CSV_ERR_GENERIC,
 				"sanlock is down: start it (systemctl start sanlock), then "
 				"crm_resource --cleanup --resource %s",

@@ -13,11 +13,12 @@ unit_tests = \
 	tests/unit/test-judge \
 	tests/unit/test-log \
 	tests/unit/test-mono \
-	tests/unit/test-pcmk \
 	tests/unit/test-move \
+	tests/unit/test-pcmk \
 	tests/unit/test-proc \
 	tests/unit/test-record \
-	tests/unit/test-str
+	tests/unit/test-str \
+	tests/unit/test-volume
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -78,6 +79,10 @@ tests_unit_test_record_LDFLAGS = $(AM_LDFLAGS) $(inject_wrap)
 
 tests_unit_test_str_SOURCES = tests/unit/test-str.c
 tests_unit_test_str_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_volume_SOURCES = tests/unit/test-volume.c
+tests_unit_test_volume_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libcore.a \
+	lib/libbase.a $(SANLOCK_CLIENT_LIBS)
 
 tests_unit_lease_times_SOURCES = tests/unit/lease-times.c
 tests_unit_lease_times_LDADD = lib/libport.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)
