@@ -324,6 +324,58 @@ static int owner_released(const struct vmha_lease *lease, uint64_t lver,
 	       le64toh(block->lver) == lver;
 }
 
+static int area_read(const struct vmha_lease *lease, struct vmha_lease_layout *layout,
+		     void **ret_area, struct vmha_err **err)
+{
+	vmha_autoclose int fd = open(lease->path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	vmha_autofree void *buf = NULL;
+	ssize_t n;
+	int r;
+
+	if (fd < 0) {
+		return vmha_err_errno(err, -errno, "cannot open %s", lease->path);
+	}
+	r = vmha_lease_layout(lease->path, layout, err);
+	if (r < 0) {
+		return r;
+	}
+	if (posix_memalign(&buf, 4096, layout->align_bytes) != 0) {
+		return vmha_err_set(err, -ENOMEM, "out of memory reading %s", lease->path);
+	}
+	n = pread(fd, buf, layout->align_bytes, (off_t)lease->offset);
+	if (n != (ssize_t)layout->align_bytes) {
+		return vmha_err_errno(err, n < 0 ? -errno : -EIO, "cannot read %s", lease->path);
+	}
+	*ret_area = vmha_steal_ptr(buf);
+	return 0;
+}
+
+int vmha_lease_taken_since(const struct vmha_lease *lease, uint64_t lver, uint64_t except_host_id,
+			   uint64_t *ret_host_id, struct vmha_err **err)
+{
+	struct vmha_lease_layout layout;
+	vmha_autofree void *area = NULL;
+	uint64_t id;
+	int r = area_read(lease, &layout, &area, err);
+
+	if (r < 0) {
+		return r;
+	}
+	for (id = 1; (id + 2) * layout.sector_bytes <= layout.align_bytes; id++) {
+		const void *at = (const char *)area + (1 + id) * layout.sector_bytes;
+		struct dblock block;
+
+		memcpy(&block, at, sizeof(block));
+		/* a ballot that another host won names that host */
+		if (id != except_host_id && le64toh(block.owner_id) == id &&
+		    le64toh(block.lver) > lver) {
+			*ret_host_id = id;
+			return 1;
+		}
+	}
+	return 0;
+}
+
 /* The host as the lockspace sees it now against the generation that the lease names. */
 static void owner_judge(struct vmha_lease_owner *owner, const struct vmha_lease *lease)
 {

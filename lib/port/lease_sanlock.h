@@ -139,6 +139,15 @@ int vmha_lease_owner(const struct vmha_lease *lease, struct vmha_lease_owner *re
 		     struct vmha_err **err);
 
 /**
+ * Has another host held the lease at a generation above @lver?  The lease itself does not tell once
+ * this host has taken and released it again; each host's own block of its last acquire does.
+ * @param except_host_id this host's
+ * @return 1 yes (*ret_host_id which); 0 no; negative errno: cannot be told
+ */
+int vmha_lease_taken_since(const struct vmha_lease *lease, uint64_t lver, uint64_t except_host_id,
+			   uint64_t *ret_host_id, struct vmha_err **err);
+
+/**
  * Take the lease for a process that is registered with sanlock.
  * @param lver 0: at any generation; else only if the lease's lver is exactly this (it is then one
  *             higher)
