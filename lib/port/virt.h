@@ -57,6 +57,7 @@ enum vmha_virt_job_kind {
 struct vmha_virt_job {
 	enum vmha_virt_job_kind kind;
 	bool has_stats;
+	bool ended; /* failed or cancelled, and libvirt still clears up after it */
 	uint64_t processed_bytes;
 	uint64_t remaining_bytes;
 	int64_t elapsed_ms;
@@ -69,7 +70,8 @@ int vmha_virt_job(const char *address, const char *uuid, struct vmha_span timeou
 /** Statistics of its last completed job (kept for later readers). */
 int vmha_virt_job_completed(const char *address, const char *uuid, struct vmha_span timeout,
 			    struct vmha_virt_job *ret_job, struct vmha_err **err);
-/** Abort its running job. @return 0, also when there is none */
+/** Abort its running job; where QEMU hangs in the end of it (after 3 s), cut its connections.
+ * @return 0, also when there is none */
 int vmha_virt_job_abort(const char *address, const char *uuid, struct vmha_span timeout,
 			struct vmha_err **err);
 

@@ -175,15 +175,44 @@ static int domain_qmp(virDomainPtr dom, const struct vmha_virt_request *req,
 	return 0;
 }
 
+static bool job_is_left(virDomainPtr dom)
+{
+	virTypedParameterPtr params = NULL;
+	int type = VIR_DOMAIN_JOB_NONE;
+	int count = 0;
+
+	if (virDomainGetJobStats(dom, &type, &params, &count, 0) < 0) {
+		return false;
+	}
+	virTypedParamsFree(params, count);
+	return type != VIR_DOMAIN_JOB_NONE;
+}
+
+/*
+ * QEMU 7.2 may stay in "cancelling" for as long as TCP waits for a peer that has vanished: the
+ * threads of a parallel migration hang in their sends.  A yank shuts those connections down.
+ */
 static int domain_abort(virDomainPtr dom, const struct vmha_virt_request *req,
 			struct vmha_virt_reply *reply)
 {
+	static const char yank[] = "{\"execute\":\"yank\",\"arguments\":{\"instances\":"
+				   "[{\"type\":\"migration\"}]}}";
+	struct vmha_mono patience = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(3));
+	char *result = NULL;
+
 	(void)req;
-	if (virDomainAbortJob(dom) == 0) {
-		return 0;
+	if (virDomainAbortJob(dom) < 0 && virGetLastErrorCode() != VIR_ERR_OPERATION_INVALID) {
+		return fail(reply);
 	}
-	/* no job is running */
-	return virGetLastErrorCode() == VIR_ERR_OPERATION_INVALID ? 0 : fail(reply);
+	while (job_is_left(dom)) {
+		if (vmha_mono_passed(patience)) {
+			(void)virDomainQemuMonitorCommand(dom, yank, &result, 0);
+			free(result);
+			return 0;
+		}
+		vmha_mono_pace(VMHA_SPAN_MS(100)); /* libvirt has events only for a main loop */
+	}
+	return 0;
 }
 
 static void job_fill(struct vmha_virt_job *job, virTypedParameterPtr params, int count)
@@ -231,6 +260,8 @@ static int domain_job(virDomainPtr dom, const struct vmha_virt_request *req,
 	}
 	if (type != VIR_DOMAIN_JOB_NONE) {
 		job_fill(&reply->job, params, count);
+		reply->job.ended =
+			type == VIR_DOMAIN_JOB_FAILED || type == VIR_DOMAIN_JOB_CANCELLED;
 	}
 	virTypedParamsFree(params, count);
 	return 0;
