@@ -13,8 +13,6 @@
 #include "lib/base/str.h"
 #include "lib/port/qmp.h"
 #include "lib/port/virt.h"
-#include "lib/role/moving.h"
-#include "lib/role/owner.h"
 #include "lib/role/peers.h"
 #include "lib/role/process.h"
 #include "lib/role/volume.h"
@@ -129,23 +127,30 @@ static bool surely_paused(const struct vmha_observation *obs)
 }
 
 /*
- * The lver at which this process last held the lease.  What is on the volume may be higher for two
- * reasons: a suspend and resume through libvirt here (harmless), or another QEMU that had the lease
- * (our memory is stale).  While the owner record names exactly this process and no move is open no
- * other QEMU can have been started; else only what was recorded counts.
+ * What is on the volume may be higher than what was recorded for this process for two reasons:
+ * libvirt on this node took the lease for it and let it go again (a suspend and resume; a resume
+ * after a failed migration that QEMU refused), which is harmless; or another host's QEMU had it.
  */
-static int base_lver(const struct vmha_action *act, const struct vmha_observation *obs,
-		     uint64_t on_volume, uint64_t *ret_lver)
+int vmha_lease_stale(const struct vmha_action *act, const struct vmha_observation *obs,
+		     uint64_t *ret_lver, struct vmha_err **err)
 {
-	struct vmha_owner_record owner = { 0 };
+	struct vmha_lease_owner owner = { 0 };
+	uint64_t recorded = 0;
+	uint64_t host_id = 0;
+	int r = vmha_run_lver(act, obs, &recorded);
 
-	if (vmha_role_load(&act->role, VMHA_RECORD_OWNER, &owner, NULL) == 0 &&
-	    vmha_owner_is_self(act, &owner) && owner.pid == obs->pid &&
-	    owner.start_ticks == obs->start_ticks && !vmha_moving_open(act, NULL)) {
-		*ret_lver = on_volume;
-		return 0;
+	if (r < 0) {
+		return vmha_err_set(err, -ENOENT, "%s was never seen to hold its lease on %s",
+				    act->role.name, act->node);
 	}
-	return vmha_run_lver(act, obs, ret_lver);
+	r = vmha_lease_owner(&act->lease, &owner, err);
+	if (r < 0) {
+		return r;
+	}
+	*ret_lver = owner.lver;
+	return owner.lver > recorded
+		       ? vmha_lease_taken_since(&act->lease, recorded, act->host_id, &host_id, err)
+		       : 0;
 }
 
 /* A guest that libvirt resumes takes its lease by itself a moment later. */
@@ -201,18 +206,6 @@ static enum vmha_rule rule_retake(const struct vmha_action *act, struct vmha_obs
 	}
 }
 
-/* A guest that stands still after a migration and must never go on: another QEMU was it since. */
-static bool paused_stale(const struct vmha_action *act, const struct vmha_observation *obs,
-			 uint64_t on_volume)
-{
-	uint64_t lver = 0;
-
-	if (obs->w.virt != VMHA_VIRT_PAUSED_MIGRATION && !vmha_moving_open(act, NULL)) {
-		return false;
-	}
-	return vmha_run_lver(act, obs, &lver) == 0 && on_volume > lver;
-}
-
 static enum vmha_rule rule_registered(const struct vmha_action *act, struct vmha_observation *obs)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
@@ -220,6 +213,7 @@ static enum vmha_rule rule_registered(const struct vmha_action *act, struct vmha
 	char why[VMHA_NODE_SIZE + 100];
 	char name[VMHA_NODE_SIZE];
 	uint64_t lver = 0;
+	int stale;
 	int foreign = vmha_lease_foreign(act, &owner, &err);
 
 	if (foreign < 0) {
@@ -236,19 +230,24 @@ static enum vmha_rule rule_registered(const struct vmha_action *act, struct vmha
 			       name);
 		return rule_kill(act, obs, why);
 	}
-	if (surely_paused(obs)) {
-		return paused_stale(act, obs, owner.lver)
-			       ? rule_kill(act, obs,
-					   "paused by a migration, and its lease was taken since: "
-					   "the memory here is stale")
-			       : VMHA_RULE_PAUSED;
+	stale = vmha_lease_stale(act, obs, &lver, &err);
+	if (stale == 1) {
+		return rule_kill(act, obs,
+				 "another host had its lease since: the memory here is stale");
 	}
-	if (base_lver(act, obs, owner.lver, &lver) < 0) {
-		/* nothing says that this memory is the latest: not even its lver was ever seen */
+	if (surely_paused(obs)) {
+		return VMHA_RULE_PAUSED;
+	}
+	if (stale == -ENOENT) {
+		/* nothing says that this memory is the latest */
 		return held_after_all(act, obs)
 			       ? VMHA_RULE_KEPT
 			       : rule_kill(act, obs,
 					   "it runs and was never seen to hold its lease");
+	}
+	if (stale < 0) {
+		vmha_log(VMHA_LOG_ERROR, "%s", vmha_err_text(err));
+		return VMHA_RULE_UNKNOWN;
 	}
 	return rule_retake(act, obs, lver);
 }

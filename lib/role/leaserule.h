@@ -31,6 +31,15 @@ const char *vmha_rule_name(enum vmha_rule rule);
 int vmha_lease_foreign(const struct vmha_action *act, struct vmha_lease_owner *ret_owner,
 		       struct vmha_err **err);
 
+/**
+ * Has another host's QEMU been the guest since the process of @obs last held the lease?  Then its
+ * memory is stale, whatever it does.
+ * @param[out] ret_lver at which the lease is to be taken, when 0
+ * @return 1 stale; 0 not; -ENOENT it was never seen to hold the lease; else it cannot be told
+ */
+int vmha_lease_stale(const struct vmha_action *act, const struct vmha_observation *obs,
+		     uint64_t *ret_lver, struct vmha_err **err);
+
 /** SIGKILL the process of @obs: nothing of it may reach a disk any more. @return 0 gone */
 int vmha_stale_kill(const struct vmha_action *act, const struct vmha_observation *obs,
 		    const char *why, struct vmha_err **err);

@@ -10,6 +10,7 @@
 #include "lib/base/log.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/port/tcpabort.h"
 #include "lib/port/virt.h"
 #include "lib/role/leaserule.h"
 #include "lib/role/owner.h"
@@ -20,7 +21,9 @@
 #define LOOK	       VMHA_SPAN_MS(500) /* how often the job is looked at */
 #define ASK_PATIENCE   VMHA_SPAN_S(5)
 #define STALL_PATIENCE VMHA_SPAN_S(60) /* without progress */
-#define STALE_PATIENCE VMHA_SPAN_S(5)  /* the target owns the lease and libvirt leaves us be */
+#define DARK_PATIENCE  VMHA_SPAN_S(30) /* likewise, while nobody runs */
+#define LOST_LOOK      VMHA_SPAN_S(2)
+#define STALE_PATIENCE VMHA_SPAN_S(5) /* the target owns the lease and libvirt leaves us be */
 #define SETTLE_MS      30000
 
 /* --- watching the job ----------------------------------------------------------------------- */
@@ -31,36 +34,115 @@ struct watch {
 	struct vmha_mono progress; /* last seen */
 	struct vmha_mono foreign;  /* since when the target holds the lease; 0: it does not */
 	struct vmha_mono give_up;
+	struct vmha_mono peer_look; /* when the target was last looked for in the cluster */
+	struct vmha_mono ended;	    /* since when the job has failed, its call not returned */
 	bool aborted;
 	bool stalled;
 };
 
-static void job_abort(const struct vmha_action *act, struct vmha_moving *m, struct watch *w,
+/*
+ * A QEMU in its switchover sends under its big lock: when the target has vanished it hears neither
+ * libvirtd nor us until the kernel gives the connection up.  The kernel is told to do that now.
+ */
+static void stream_break(const struct vmha_action *act, const struct vmha_moving *m,
+			 const struct vmha_observation *obs)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	int r = vmha_tcp_abort(obs->pid, m->rec.address, &err);
+
+	if (r != 0) {
+		vmha_log(r < 0 ? VMHA_LOG_WARNING : VMHA_LOG_INFO, "mig=%s vm=%s %s", m->rec.trace,
+			 act->role.name,
+			 r < 0 ? vmha_err_text(err) : "memory stream to the target cut off");
+	}
+}
+
+static void job_abort(const struct vmha_action *act, struct vmha_moving *m,
+		      const struct vmha_observation *obs, struct watch *w,
 		      enum vmha_move_event event, const char *why)
 {
 	(void)vmha_moving_step(act, m, event, why);
 	w->aborted = true;
 	w->progress = vmha_mono_now();
+	if (m->state == VMHA_MOVE_SWITCHOVER) {
+		stream_break(act, m, obs);
+	}
 	(void)vmha_virt_job_abort(NULL, act->rec.uuid, vmha_action_left(act, ASK_PATIENCE), NULL);
 }
 
-static void watch_progress(const struct vmha_action *act, struct vmha_moving *m, struct watch *w)
+/* Nobody runs while the switchover lasts: a target that the cluster has lost is not waited for. */
+static void watch_target(const struct vmha_action *act, struct vmha_moving *m,
+			 const struct vmha_observation *obs, struct watch *w)
 {
+	struct vmha_mono now = vmha_mono_now();
+	struct vmha_peer peer = { .online = true };
+
+	if (m->state != VMHA_MOVE_SWITCHOVER || w->aborted ||
+	    vmha_mono_diff(w->peer_look, now).ns < LOST_LOOK.ns) {
+		return;
+	}
+	w->peer_look = now;
+	if (vmha_peer_find(m->rec.to, &peer, NULL) == 0 && !peer.online) {
+		job_abort(act, m, obs, w, VMHA_EVENT_STALLED, "the target was lost");
+	}
+}
+
+/* The job has failed, but QEMU hangs in the end of it and libvirtd waits for QEMU. */
+static void watch_ended(const struct vmha_action *act, const struct vmha_moving *m,
+			const struct vmha_observation *obs, struct watch *w, bool ended)
+{
+	struct vmha_mono now = vmha_mono_now();
+
+	if (!ended) {
+		w->ended.ns = 0;
+	} else if (!w->ended.ns) {
+		w->ended = now;
+	} else if (vmha_mono_diff(w->ended, now).ns > VMHA_SPAN_S(3).ns) {
+		stream_break(act, m, obs);
+		w->ended = now;
+	}
+}
+
+/*
+ * A source that resumed itself runs without its lease until the rule is applied: libvirt may take
+ * long to report the end of the migration.
+ */
+static void watch_resumed(const struct vmha_action *act, const struct vmha_moving *m)
+{
+	struct vmha_observation now = { 0 };
+
+	if (m->state != VMHA_MOVE_SWITCHOVER) {
+		return;
+	}
+	vmha_observe(act, true, &now);
+	if (now.verdict.lease_missing && now.w.virt == VMHA_VIRT_RUNNING) {
+		(void)vmha_lease_rule(act, &now);
+	}
+}
+
+static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
+			   const struct vmha_observation *obs, struct watch *w)
+{
+	bool dark = m->state == VMHA_MOVE_SWITCHOVER;
+	struct vmha_span patience = dark ? DARK_PATIENCE : STALL_PATIENCE;
 	struct vmha_virt_job job = { 0 };
 	struct vmha_mono now = vmha_mono_now();
 
-	if (vmha_virt_job(NULL, act->rec.uuid, ASK_PATIENCE, &job, NULL) == 0 &&
-	    (job.processed_bytes != w->processed || job.remaining_bytes != w->remaining)) {
+	if (vmha_virt_job(NULL, act->rec.uuid, ASK_PATIENCE, &job, NULL) < 0) {
+		job.ended = w->aborted;
+	} else if (job.processed_bytes != w->processed || job.remaining_bytes != w->remaining) {
 		w->processed = job.processed_bytes;
 		w->remaining = job.remaining_bytes;
 		w->progress = now;
 	}
-	if (vmha_mono_diff(w->progress, now).ns > STALL_PATIENCE.ns) {
+	watch_ended(act, m, obs, w, job.ended);
+	if (vmha_mono_diff(w->progress, now).ns > patience.ns) {
 		w->stalled = true;
-		job_abort(act, m, w, VMHA_EVENT_STALLED, "no progress for 60 s");
+		job_abort(act, m, obs, w, VMHA_EVENT_STALLED,
+			  dark ? "no progress for 30 s in the switchover" : "no progress for 60 s");
 	} else if (!w->aborted && vmha_mono_passed(w->give_up)) {
 		w->stalled = true;
-		job_abort(act, m, w, VMHA_EVENT_STALLED,
+		job_abort(act, m, obs, w, VMHA_EVENT_STALLED,
 			  "it does not converge: the guest changes its memory faster than it is "
 			  "copied");
 	}
@@ -84,6 +166,7 @@ static void watch_lease(const struct vmha_action *act, const struct vmha_observa
 
 	if (m->state == VMHA_MOVE_COPYING &&
 	    vmha_lease_held_by(&act->lease, obs->pid, NULL, NULL) == 0) {
+		w->progress = now;
 		(void)vmha_moving_step(act, m, VMHA_EVENT_STOPPED, NULL);
 	}
 	if (m->state != VMHA_MOVE_SWITCHOVER || vmha_lease_foreign(act, &owner, NULL) != 1) {
@@ -128,10 +211,13 @@ static int job_follow(const struct vmha_action *act, struct vmha_moving *m,
 					"the migration does not end within the action's "
 					"time");
 			}
-			job_abort(act, m, w, VMHA_EVENT_CANCELLED, "the action's time is over");
+			job_abort(act, m, obs, w, VMHA_EVENT_CANCELLED,
+				  "the action's time is over");
 		}
 		watch_lease(act, obs, m, w);
-		watch_progress(act, m, w);
+		watch_resumed(act, m);
+		watch_target(act, m, obs, w);
+		watch_progress(act, m, obs, w);
 	}
 }
 
@@ -150,12 +236,13 @@ static bool target_has_it(const struct vmha_action *act, const char *target)
  * died since and released it. */
 static int settle_gone(const struct vmha_action *act, uint64_t lver)
 {
-	struct vmha_lease_owner owner = { 0 };
+	uint64_t host_id = 0;
+	int r = vmha_lease_taken_since(&act->lease, lver, act->host_id, &host_id, NULL);
 
-	if (vmha_lease_owner(&act->lease, &owner, NULL) < 0) {
+	if (r < 0) {
 		return -EAGAIN;
 	}
-	return owner.lver > lver ? VMHA_SETTLED_TARGET : VMHA_SETTLED_GONE;
+	return r == 1 ? VMHA_SETTLED_TARGET : VMHA_SETTLED_GONE;
 }
 
 static int settle_paused(const struct vmha_action *act, struct vmha_observation *obs)
@@ -170,6 +257,28 @@ static int settle_paused(const struct vmha_action *act, struct vmha_observation 
 	}
 	vmha_log(VMHA_LOG_WARNING, "vm=%s %s", act->role.name, vmha_err_text(err));
 	return -EAGAIN;
+}
+
+/*
+ *   source (here)                          target
+ *   paused at the end, lver L              Finish: takes the lease (L+1), runs, writes
+ *   the reply is lost                      its QEMU dies: the lease is free at once
+ *   libvirtd resumes the guest; its
+ *   plugin takes the lease at any
+ *   generation (L+2): old memory runs
+ * The lease is held, so only the blocks of the other hosts tell.
+ */
+static bool resumed_stale(const struct vmha_action *act, uint64_t lver,
+			  const struct vmha_observation *obs)
+{
+	uint64_t host_id = 0;
+
+	return obs->lver > lver + 1 &&
+	       vmha_lease_taken_since(&act->lease, lver, act->host_id, &host_id, NULL) == 1 &&
+	       vmha_stale_kill(act, obs,
+			       "libvirt resumed it after the target had been the guest: its memory "
+			       "is stale",
+			       NULL) == 0;
 }
 
 /* @return of enum vmha_settled; -EAGAIN look again */
@@ -188,7 +297,7 @@ static int settle_once(const struct vmha_action *act, const char *target, uint64
 		return settle_gone(act, lver);
 	}
 	if (obs->verdict.healthy) {
-		return VMHA_SETTLED_HERE;
+		return resumed_stale(act, lver, obs) ? -EAGAIN : VMHA_SETTLED_HERE;
 	}
 	switch (vmha_lease_rule(act, obs)) {
 	case VMHA_RULE_RETAKEN:

@@ -66,7 +66,7 @@ unsigned int vmha_moving_step(const struct vmha_action *act, struct vmha_moving 
 		return 0;
 	}
 	moving->state = step.next;
-	if (reason) {
+	if (reason && reason != moving->rec.reason) {
 		(void)snprintf(moving->rec.reason, sizeof(moving->rec.reason), "%s", reason);
 	}
 	/* a record that cannot be written must not stop a move that is under way: evidence decides

@@ -108,14 +108,14 @@ int vmha_source_resume(const struct vmha_action *act, struct vmha_observation *o
 		return vmha_err_set(err, -ESRCH, "the QEMU process of %s has ended",
 				    act->role.name);
 	}
-	r = vmha_run_lver(act, obs, &lver);
+	r = vmha_lease_stale(act, obs, &lver, err);
 	if (r < 0) {
-		return vmha_err_set(err, r,
-				    "%s is paused, and at which generation it held its "
-				    "lease is not recorded: it is left as it is",
-				    act->role.name);
+		vmha_err_prefix(err, "%s is paused and is left as it is", act->role.name);
+		return r;
 	}
-	if (obs->w.lease != VMHA_LEASE_HELD) {
+	if (r == 1) {
+		r = -EPERM;
+	} else if (obs->w.lease != VMHA_LEASE_HELD) {
 		r = vmha_lease_acquire(&act->lease, obs->pid, lver, err);
 	}
 	if (r == -EPERM || r == -EBUSY) {
