@@ -89,13 +89,13 @@ net_slow_port() {
 	if [[ $rate == off ]]; then
 		ip -n "$LAB_SWITCH" link show "$net$id" >/dev/null 2>&1 || return 0
 		tc -n "$LAB_SWITCH" qdisc del dev "$net$id" root 2>/dev/null || true
-		node_enter_root "$id" tc qdisc del dev "$net" root 2>/dev/null || true
+		node_net "$id" tc qdisc del dev "$net" root 2>/dev/null || true
 		return 0
 	fi
 	node_is_on "$id" || die "node$id is off: nothing to slow"
 	tc -n "$LAB_SWITCH" qdisc replace dev "$net$id" root tbf rate "$rate" burst 64kb \
 		latency 200ms || die "bad rate '$rate': for example 20mbit"
-	node_enter_root "$id" tc qdisc replace dev "$net" root tbf rate "$rate" burst 64kb latency 200ms
+	node_net "$id" tc qdisc replace dev "$net" root tbf rate "$rate" burst 64kb latency 200ms
 }
 
 verb_cut() {

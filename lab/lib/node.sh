@@ -22,12 +22,12 @@ node_enter() {
 		--cgroup "$LAB_CGROUP/node$id/os" -- "$@"
 }
 
-# node_enter_root ID CMD...: with all capabilities of this machine; only for the lab's own commands.
-node_enter_root() {
-	local id=$1
+# node_net ID CMD...: a command of this machine in the node's network.
+node_net() {
+	local pid started
+	read -r pid started <"$LAB_RUN/node$1/pid" || return 1
 	shift
-	"$(tool lab-node)" enter --privileged --pidfile "$LAB_RUN/node$id/pid" \
-		--cgroup "$LAB_CGROUP/node$id/os" -- "$@"
+	nsenter --net="/proc/$pid/ns/net" -- "$@"
 }
 
 # node_locked ID CMD...: one change of a node's power at a time.

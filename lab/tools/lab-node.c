@@ -3,7 +3,7 @@
  * The process side of a lab node: its namespaces, its pid 1 and the way in.
  *
  *   lab-node boot  --name N --cgroup DIR --pidfile F --console F [--on-reset CMD] -- SETUP ARG...
- *   lab-node enter --pidfile F --cgroup DIR [--privileged] -- CMD ARG...
+ *   lab-node enter --pidfile F --cgroup DIR -- CMD ARG...
  *
  * boot makes the namespaces, runs SETUP in them with all capabilities, then gives up every one with
  * which a node could reach the machine it lives on, and returns when the node is ready.  A monitor
@@ -41,7 +41,6 @@ struct options {
 	const char *pidfile;
 	const char *console;
 	const char *on_reset;
-	int privileged;
 	char **command;
 };
 
@@ -420,12 +419,11 @@ static int run_inside(const struct options *opt)
 	if (chdir("/") != 0) {
 		die("chdir /");
 	}
+	weaken(); /* while the node cannot see this process: only the child is in its pid namespace
+		   */
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (!opt->privileged) {
-			weaken();
-		}
 		execvp(opt->command[0], opt->command);
 		fprintf(stderr, "lab-node: cannot run %s: %s\n", opt->command[0], strerror(errno));
 		_exit(errno == ENOENT ? 127 : 126);
@@ -468,7 +466,6 @@ static void parse(int argc, char **argv, struct options *opt)
 		{ "pidfile", required_argument, NULL, 'p' },
 		{ "console", required_argument, NULL, 'o' },
 		{ "on-reset", required_argument, NULL, 'r' },
-		{ "privileged", no_argument, NULL, 'P' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -489,9 +486,6 @@ static void parse(int argc, char **argv, struct options *opt)
 			break;
 		case 'r':
 			opt->on_reset = optarg;
-			break;
-		case 'P':
-			opt->privileged = 1;
 			break;
 		default:
 			exit(2);
