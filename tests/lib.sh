@@ -170,6 +170,7 @@ lab_report() {
 		[[ -s $log ]] && tail -n 40 "$log"
 	done
 	if [[ -n $dir ]]; then
+		rm -rf "${dir:?}/$TEST"
 		mkdir -p "$dir/$TEST"
 		for node in "${NODES[@]}"; do
 			cp -a "$LAB_STATE/$node/var/log" "$dir/$TEST/$node" 2>/dev/null
