@@ -42,6 +42,17 @@ one_and_leased() {
 		on "$place" sanlock client status 2>/dev/null | grep -q "^r $VOLUME:web1:"
 }
 
+# The source or the target owns the lease again; a paused process may be left where nobody can end it.
+leased() {
+	local node
+	for node in $(qemu_nodes web1); do
+		if on "$node" sanlock client status 2>/dev/null | grep -q "^r $VOLUME:web1:"; then
+			return 0
+		fi
+	done
+	return 1
+}
+
 back_to_normal() {
 	local node
 	lab thaw node2 2>/dev/null || true
@@ -73,18 +84,18 @@ run_case() {
 	step "fault injected in the blackout"
 	await 180 "the guest answering" ping_answers web1
 	figure "$name: answers $(($(now_ms) - start)) ms after the fault"
-	await 60 "one process, leased" one_and_leased
-	figure "$name: one process with its lease $(($(now_ms) - start)) ms after the fault"
+	await 60 "a process with its lease" leased
+	figure "$name: it has its lease $(($(now_ms) - start)) ms after the fault"
 	lab slow node1:mig off
 	back_to_normal
 	on node3 vmha heal web1 || fail "$name: vmha heal web1 failed"
 	settled 240
 	await 60 "web1 managed again" role_managed web1
+	await 10 "one process, leased" one_and_leased
 	sleep 1
 	unwatch web1
 	((W[end_leased] == 1)) || fail "$name: it runs without its lease"
 	((W[unleased_ms] < 10000)) || fail "$name: it ran ${W[unleased_ms]} ms without its lease"
-	one_and_leased || fail "$name: processes on $(qemu_nodes web1 | tr '\n' ' ')"
 	role_is_on web1 "$(qemu_nodes web1)" || fail "$name: Pacemaker has it on $(role_place web1)"
 	if [[ $(boot_id web1) == "$boot" ]]; then
 		figure "$name: the guest went on (same boot), unleased_ms=${W[unleased_ms]}"
