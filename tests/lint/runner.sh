@@ -48,5 +48,10 @@ expect 1 '1 passed, 1 failed' bad
 [[ $OUT == *'sleep 8'* ]] || lint_bad "a process left behind is not named: $OUT"
 fake "$top/tests/build/bad.sh" 'timeout=20 tiemout=30' 'true'
 expect 2 "tests/run: build/bad: 'tiemout=30' in its vmha-test line is not known" bad
-rm "$top/tests/build/bad.sh"
+fake "$top/tests/build/bad.sh" 'timeout=20' 'true'
+fake "$top/tests/build/longer.sh" 'timeout=90' 'true'
+expect 0 '4 passed, 0 failed, 1 skipped'
+[[ $(grep -o 'build/[a-z]*' <<<"$("$top/tests/run" --build "$top/build" --list)" | tr '\n' ' ') == 'build/longer build/bad ' ]] ||
+	lint_bad "the test with the longest timeout does not come first"
+rm "$top/tests/build"/*.sh
 lint_end
