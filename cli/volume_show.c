@@ -320,13 +320,14 @@ static void times_print(unsigned int io)
 		     vmha_sanlock_renewal_warn_s(io));
 	(void)printf("  VMs of a node killed     8 x %u        = %4u s  after its last renewal\n",
 		     io, vmha_sanlock_renewal_fail_s(io));
-	(void)printf("  takeover without proof   8 x %u + 60   = %4u s  after a node's last "
+	(void)printf("  takeover                 8 x %u + 60   = %4u s  after a node's last "
 		     "renewal\n",
 		     io, vmha_sanlock_host_dead_s(io));
 	(void)printf("  join                     2 x %u + 1    = %4u s  of a free host id or this "
 		     "node's own\n",
 		     io, vmha_sanlock_join_s(io));
-	(void)printf("  A confirmed fence ends the wait for a takeover earlier.\n");
+	(void)printf("  A VM of a lost node starts elsewhere once that node is fenced and this time is "
+		     "over.\n");
 }
 
 static int text_print(const struct view *v, const json_t *o)
