@@ -201,6 +201,13 @@ char *__wrap_strdup(const char *s)
 	return hit(INJECT_FAIL, "strdup", ENOMEM) ? NULL : counted(__real_strdup(s));
 }
 
+char *__real_strndup(const char *s, size_t len);
+char *__wrap_strndup(const char *s, size_t len);
+char *__wrap_strndup(const char *s, size_t len)
+{
+	return hit(INJECT_FAIL, "strndup", ENOMEM) ? NULL : counted(__real_strndup(s, len));
+}
+
 /* Both families: _FORTIFY_SOURCE calls the second. */
 int __real_vasprintf(char **text, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/conf.h"
 #include "lib/base/file.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
@@ -78,6 +79,31 @@ static int op_str(struct vmha_err **err)
 static void str_never_loses_a_piece(void)
 {
 	inject_sweep(op_str, NULL);
+}
+
+static int op_conf(struct vmha_err **err)
+{
+	static const char before[] = "a = 1\n#b = 2\nc = [ \"x\" ]\na = 3\n";
+	vmha_autofree char *text = NULL;
+	vmha_autofree char *value = NULL;
+	vmha_autofree char *quoted = vmha_conf_quote("y");
+	vmha_autofree char *plain = quoted ? vmha_conf_unquote(quoted) : NULL;
+	int r;
+
+	if (!plain) {
+		return vmha_err_set(err, -ENOMEM, "quote");
+	}
+	r = vmha_conf_set(before, VMHA_CONF_LIBVIRT, "a", quoted, &text, err);
+	if (r == 0) {
+		r = vmha_conf_get(text, VMHA_CONF_LIBVIRT, "a", &value, err);
+	}
+	CHECK(r == 0 ? strcmp(value, "\"y\"") == 0 : r == -ENOMEM);
+	return r;
+}
+
+static void conf_is_set_or_fails(void)
+{
+	inject_sweep(op_conf, NULL);
 }
 
 static int op_write(struct vmha_err **err)
@@ -249,6 +275,7 @@ static void a_live_process_is_never_called_gone(void)
 static const struct unit_test tests[] = {
 	UNIT_TEST(err_holds_without_memory),
 	UNIT_TEST(str_never_loses_a_piece),
+	UNIT_TEST(conf_is_set_or_fails),
 	UNIT_TEST(write_leaves_old_or_new),
 	UNIT_TEST(read_is_whole_or_fails),
 	UNIT_TEST(remove_and_rename),
