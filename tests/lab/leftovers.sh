@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Shared by the tests of the lab: what of a lab is still on this machine.
+# Shared by the runner and the tests of the lab: what of a lab is still on this machine.
 
 # leftovers NAME: prints one line for each thing; nothing if the lab is gone.
 leftovers() {
-	local name=$1 file dir
+	local name=$1 file dir groups
+	groups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts)
 	[[ ! -e /run/netns/vmha-$name ]] || echo "network namespace vmha-$name"
-	for dir in "/var/lib/vmha-lab/$name" "/run/vmha-lab/$name" "$(cgroup_root)/vmha-lab.$name"; do
+	for dir in "/var/lib/vmha-lab/$name" "/run/vmha-lab/$name" "${groups:-/run/vmha-lab/.cgroup}/vmha-lab.$name"; do
 		[[ ! -e $dir ]] || echo "directory $dir"
 	done
 	awk -v name="$name" 'index($5 "/", "/vmha-lab/" name "/") { print "mount " $5 }' /proc/self/mountinfo
