@@ -14,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/core/move.h"
 #include "lib/port/lease_sanlock.h"
 #include "lib/role/process.h"
 #include "lib/role/role.h"
@@ -61,13 +62,24 @@ static bool plainly_absent(const struct vm_params *p)
 	return r == 0 && p->node && !vmha_str_eq(owner.node, p->node);
 }
 
+/* A move whose agent was killed: its record is to be closed.  Looked for by probes only, as after
+ * `vmha heal`. */
+static bool move_left_open(const struct vm_params *p)
+{
+	struct vmha_move_record move = { 0 };
+	enum vmha_move_state state;
+
+	return !p->interval_ms && vmha_role_load(&p->role, VMHA_RECORD_MOVE, &move, NULL) == 0 &&
+	       vmha_move_state_parse(move.state, &state) && !vmha_move_is_final(state);
+}
+
 static enum answer monitor(const struct vm_params *p)
 {
 	struct vmha_run_record run = { 0 };
 	int r = vmha_role_load(&p->role, VMHA_RECORD_RUN, &run, NULL);
 
 	if (r == 0) {
-		return plainly_running(p, &run) ? ANSWER_RUNNING : ANSWER_ASK;
+		return plainly_running(p, &run) && !move_left_open(p) ? ANSWER_RUNNING : ANSWER_ASK;
 	}
 	return r == -ENOENT && plainly_absent(p) ? ANSWER_NOT_RUNNING : ANSWER_ASK;
 }

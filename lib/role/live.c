@@ -519,6 +519,7 @@ int vmha_live_run(const struct vmha_action *act, struct vmha_moving *moving,
 	struct vmha_virt_migration *job = NULL;
 	vmha_autoerr struct vmha_err *e = NULL;
 	struct watch w = { .progress = vmha_mono_now() };
+	const char *why = NULL;
 	int r = 0;
 
 	/* auto: the second half of the time belongs to the quick move */
@@ -537,9 +538,10 @@ int vmha_live_run(const struct vmha_action *act, struct vmha_moving *moving,
 	if (r == 0) {
 		(void)vmha_moving_step(act, moving, VMHA_EVENT_ARRIVED, NULL);
 	}
-	return conclude(act, moving, obs, &w,
-			w.aborted ? moving->rec.reason
-			: r < 0	  ? vmha_err_text(e)
-				  : NULL,
-			err);
+	if (w.aborted) {
+		why = moving->rec.reason;
+	} else if (r < 0 && !attach) {
+		why = vmha_err_text(e);
+	}
+	return conclude(act, moving, obs, &w, why, err);
 }
