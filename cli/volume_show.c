@@ -326,8 +326,9 @@ static void times_print(unsigned int io)
 	(void)printf("  join                     2 x %u + 1    = %4u s  of a free host id or this "
 		     "node's own\n",
 		     io, vmha_sanlock_join_s(io));
-	(void)printf("  A VM of a lost node starts elsewhere once that node is fenced and this time is "
-		     "over.\n");
+	(void)printf(
+		"  A VM of a lost node starts elsewhere once that node is fenced and this time is "
+		"over.\n");
 }
 
 static int text_print(const struct view *v, const json_t *o)
