@@ -8,7 +8,7 @@ export LC_ALL=C
 umask 022
 STAGE=$BUILD/stage
 # the services of these packages are for real hosts: here they would only stand in the way
-SERVICES='^(corosync|pacemaker|sanlock|wdmd|sanlk-resetd|libvirt|virt|pcsd|pcs_|open-iscsi|iscsid|multipath|lvm2-lvm)'
+SERVICES='^(corosync|pacemaker|sanlock|wdmd|sanlk-resetd|logd|libvirt|virt|pcsd|pcs_|open-iscsi|iscsid|multipath|lvm2-lvm)'
 
 boot_die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
