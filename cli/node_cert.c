@@ -82,6 +82,20 @@ int vmha_node_cert_days(const char *cert, int64_t *ret_days, struct vmha_err **e
 	return 0;
 }
 
+bool vmha_node_cert_is_of(const char *cert, const char *organization)
+{
+	const char *const argv[] = { "certtool", "--certificate-info", "--infile", cert, NULL };
+	vmha_autofree char *out = certtool(argv, NULL);
+	vmha_autofree char *part = vmha_str_printf("O=%s", organization);
+	char *subject = out ? strstr(out, "Subject: ") : NULL;
+
+	if (!subject || !part) {
+		return false;
+	}
+	subject[strcspn(subject, "\n")] = '\0';
+	return strstr(subject, part) != NULL;
+}
+
 int vmha_node_cert_is_ca(const char *cert, struct vmha_err **err)
 {
 	const char *const argv[] = { "certtool", "--certificate-info", "--infile", cert, NULL };

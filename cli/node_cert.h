@@ -2,6 +2,7 @@
 #ifndef VMHA_CLI_NODE_CERT_H
 #define VMHA_CLI_NODE_CERT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
@@ -17,6 +18,8 @@ int vmha_node_key_is_rsa(const char *key, struct vmha_err **err);
 int vmha_node_key_matches(const char *cert, const char *key, struct vmha_err **err);
 /** Whole days until the (first) certificate in the file ends; negative when it has. */
 int vmha_node_cert_days(const char *cert, int64_t *ret_days, struct vmha_err **err);
+/** @return true when @organization is in its subject */
+bool vmha_node_cert_is_of(const char *cert, const char *organization);
 /** @return 0 when it may sign others, and has not ended */
 int vmha_node_cert_is_ca(const char *cert, struct vmha_err **err);
 /** Would a peer that trusts @ca take @cert for a host that it calls by @address? */

@@ -164,6 +164,11 @@ static void certificates_check(struct vmha_node_report *rep, const char *address
 		vmha_node_say(rep, VMHA_NODE_WARN, "certificates",
 			      "run: vmha node setup --ca-cert FILE --ca-key FILE",
 			      "they end in %lld days", (long long)days);
+	} else if (vmha_node_pki_shared()) {
+		vmha_node_say(rep, VMHA_NODE_WARN, "certificates",
+			      "have a CA sign two: vmha node setup --ca-cert FILE --ca-key FILE",
+			      "libvirtd and QEMU share a key: a QEMU that a guest has taken over "
+			      "could give orders to libvirtd of all nodes");
 	} else {
 		vmha_node_say(rep, VMHA_NODE_OK, "certificates", NULL,
 			      "good for %s, for %lld more days", address, (long long)days);

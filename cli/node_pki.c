@@ -8,11 +8,15 @@
 #include <unistd.h>
 
 #include "cli/node_cert.h"
+#include "cli/node_facts.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 
-#define CA_DAYS	  3650
-#define NODE_DAYS 1825
+#define CA_DAYS 3650
+/* DNs that libvirtd can tell apart */
+#define HOST_ORGANIZATION "vmha host"
+#define QEMU_ORGANIZATION "vmha qemu"
+#define NODE_DAYS	  1825
 
 /* A certificate and its key in the places where one of the two programs looks. */
 static const struct pair {
@@ -109,77 +113,130 @@ static int ca_make(struct vmha_node_plan *plan, const struct vmha_node_pki *pki,
 	return r < 0 ? r : vmha_node_plan_secret(plan, VMHA_PKI_OWN_KEY, *ret_key, 0, 0, err);
 }
 
-/* Put one certificate into all places. */
+/* A certificate and its key, as PEM texts. */
+struct pem {
+	char *cert;
+	char *key;
+};
+
+static void pem_free(struct pem *pem)
+{
+	free(pem->cert);
+	free(pem->key);
+}
+
+/* @param host, qemu for libvirtd and for QEMU; texts NULL: not made in a dry run */
 static int install(struct vmha_node_plan *plan, const struct vmha_node_pki *pki, const char *ca,
-		   const char *cert, const char *key, struct vmha_err **err)
+		   const struct pem *host, const struct pem *qemu, struct vmha_err **err)
 {
 	size_t i;
 	int r = 0;
 
 	for (i = 0; i < PAIRS && r == 0; i++) {
 		const struct pair *p = &pairs[i];
+		const struct pem *pem = p->qemu ? qemu : host;
 
 		r = vmha_node_plan_put(plan, p->ca, ca, 0644, VMHA_NODE_LIBVIRTD, err);
 		r = r < 0 ? r
-			  : vmha_node_plan_put(plan, p->cert, cert, 0644, VMHA_NODE_LIBVIRTD, err);
+			  : vmha_node_plan_put(plan, p->cert, pem->cert, 0644, VMHA_NODE_LIBVIRTD,
+					       err);
 		r = r < 0 ? r
-			  : vmha_node_plan_secret(plan, p->key, key, p->qemu ? pki->qemu_uid : 0,
-						  VMHA_NODE_LIBVIRTD, err);
+			  : vmha_node_plan_secret(plan, p->key, pem->key,
+						  p->qemu ? pki->qemu_uid : 0, VMHA_NODE_LIBVIRTD,
+						  err);
 	}
 	return r;
 }
 
-static char *node_template(const struct vmha_node_pki *pki)
+static char *node_template(const struct vmha_node_pki *pki, const char *organization)
 {
-	return vmha_str_printf("organization = \"vmha\"\ncn = \"%s\"\ndns_name = \"%s\"\n"
+	return vmha_str_printf("organization = \"%s\"\ncn = \"%s\"\ndns_name = \"%s\"\n"
 			       "dns_name = \"%s-mig\"\nip_address = \"%s\"\ntls_www_server\n"
 			       "tls_www_client\nsigning_key\nencryption_key\n"
 			       "expiration_days = %d\n",
-			       pki->node, pki->node, pki->node, pki->address, NODE_DAYS);
+			       organization, pki->node, pki->node, pki->node, pki->address,
+			       NODE_DAYS);
 }
 
-/* Issue a certificate with a CA whose two files are there. */
-static int issue(struct vmha_node_plan *plan, const struct vmha_node_pki *pki, const char *ca_cert,
-		 const char *ca_key, struct vmha_err **err)
+/* Who signs: files, or (a CA just made) texts. */
+struct signer {
+	const char *cert, *key;
+	const char *cert_text, *key_text;
+};
+
+static int pem_make(const struct vmha_node_pki *pki, const struct signer *by,
+		    const char *organization, struct pem *ret_pem, struct vmha_err **err)
 {
-	vmha_autofree char *template = node_template(pki);
-	vmha_autofree char *ca = NULL;
-	vmha_autofree char *cert = NULL;
-	vmha_autofree char *key = NULL;
-	int r;
+	vmha_autofree char *template = node_template(pki, organization);
 
 	if (!template) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
-	r = vmha_node_cert_is_ca(ca_cert, err);
+	if (by->cert_text && by->key_text) {
+		return vmha_node_cert_make_signed(template, by->cert_text, by->key_text,
+						  &ret_pem->cert, &ret_pem->key, err);
+	}
+	return vmha_node_cert_make(template, by->cert, by->key, &ret_pem->cert, &ret_pem->key, err);
+}
+
+/*
+ * QEMU reads its key as the user it runs as.  With libvirtd's own key, a QEMU that a guest has
+ * taken over could give orders to libvirtd on every node: so QEMU's is another one, and libvirtd
+ * takes only those made for hosts.
+ */
+static int allow_hosts_only(struct vmha_node_plan *plan, struct vmha_err **err)
+{
+	vmha_autofree char *text = NULL;
+	vmha_autofree char *value = NULL;
+	int r = vmha_node_plan_text(plan, VMHA_NODE_LIBVIRTD_CONF, &text, err);
+
+	if (r < 0 ||
+	    vmha_conf_get(text, VMHA_CONF_LIBVIRT, "tls_allowed_dn_list", &value, NULL) == 0) {
+		return r; /* an administrator's own list stays */
+	}
+	return vmha_node_plan_set(plan, VMHA_NODE_LIBVIRTD_CONF, VMHA_CONF_LIBVIRT,
+				  "tls_allowed_dn_list", "[ \"*O=" HOST_ORGANIZATION "*\" ]",
+				  VMHA_NODE_LIBVIRTD, err);
+}
+
+static int issue_by(struct vmha_node_plan *plan, const struct vmha_node_pki *pki, const char *ca,
+		    const struct signer *by, struct vmha_err **err)
+{
+	VMHA_CLEANUP(pem_free) struct pem host = { 0 };
+	VMHA_CLEANUP(pem_free) struct pem qemu = { 0 };
+	int r = 0;
+
+	if (!pki->dry_run) {
+		r = pem_make(pki, by, HOST_ORGANIZATION, &host, err);
+		r = r < 0 ? r : pem_make(pki, by, QEMU_ORGANIZATION, &qemu, err);
+	}
+	r = r < 0 ? r : install(plan, pki, ca, &host, &qemu, err);
+	return r < 0 ? r : allow_hosts_only(plan, err);
+}
+
+/* Issue certificates with a CA whose two files are there. */
+static int issue(struct vmha_node_plan *plan, const struct vmha_node_pki *pki, const char *ca_cert,
+		 const char *ca_key, struct vmha_err **err)
+{
+	const struct signer by = { .cert = ca_cert, .key = ca_key };
+	vmha_autofree char *ca = NULL;
+	int r = vmha_node_cert_is_ca(ca_cert, err);
+
 	r = r < 0 ? r : vmha_node_key_matches(ca_cert, ca_key, err);
 	r = r < 0 ? r : vmha_node_pem_read(ca_cert, &ca, err);
-	if (r == 0 && !pki->dry_run) {
-		r = vmha_node_cert_make(template, ca_cert, ca_key, &cert, &key, err);
-	}
-	return r < 0 ? r : install(plan, pki, ca, cert, key, err);
+	return r < 0 ? r : issue_by(plan, pki, ca, &by, err);
 }
 
 static int issue_with_new_ca(struct vmha_node_plan *plan, const struct vmha_node_pki *pki,
 			     struct vmha_err **err)
 {
-	vmha_autofree char *template = node_template(pki);
-	vmha_autofree char *ca = NULL;
-	vmha_autofree char *ca_key = NULL;
-	vmha_autofree char *cert = NULL;
-	vmha_autofree char *key = NULL;
-	int r = ca_make(plan, pki, &ca, &ca_key, err);
+	VMHA_CLEANUP(pem_free) struct pem ca = { 0 };
+	struct signer by = { 0 };
+	int r = ca_make(plan, pki, &ca.cert, &ca.key, err);
 
-	if (r < 0) {
-		return r;
-	}
-	if (!template) {
-		return vmha_err_set(err, -ENOMEM, "out of memory");
-	}
-	if (ca && ca_key) { /* not so in a dry run */
-		r = vmha_node_cert_make_signed(template, ca, ca_key, &cert, &key, err);
-	}
-	return r < 0 ? r : install(plan, pki, ca, cert, key, err);
+	by.cert_text = ca.cert;
+	by.key_text = ca.key;
+	return r < 0 ? r : issue_by(plan, pki, ca.cert, &by, err);
 }
 
 static int use_ready(struct vmha_node_plan *plan, const struct vmha_node_pki *pki,
@@ -187,20 +244,32 @@ static int use_ready(struct vmha_node_plan *plan, const struct vmha_node_pki *pk
 {
 	const struct pair given = { pki->cert, pki->key, pki->ca_cert ? pki->ca_cert : VMHA_PKI_CA,
 				    false };
+	VMHA_CLEANUP(pem_free) struct pem pem = { 0 };
 	vmha_autofree char *ca = NULL;
-	vmha_autofree char *cert = NULL;
-	vmha_autofree char *key = NULL;
 	int64_t days = 0;
 	int r = pair_check(&given, pki->address, &days, err);
 
 	r = r < 0 ? r : vmha_node_cert_is_ca(given.ca, err);
 	r = r < 0 ? r : vmha_node_pem_read(given.ca, &ca, err);
-	r = r < 0 ? r : vmha_node_pem_read(given.cert, &cert, err);
-	r = r < 0 ? r : vmha_node_pem_read(given.key, &key, err);
+	r = r < 0 ? r : vmha_node_pem_read(given.cert, &pem.cert, err);
+	r = r < 0 ? r : vmha_node_pem_read(given.key, &pem.key, err);
 	if (r == 0 && days < VMHA_PKI_WARN_DAYS) {
 		vmha_node_plan_note(plan, "%s ends in %lld days", given.cert, (long long)days);
 	}
-	return r < 0 ? r : install(plan, pki, ca, cert, key, err);
+	if (r == 0) {
+		vmha_node_plan_note(
+			plan,
+			"libvirtd and QEMU share the key of %s: a QEMU that a guest has "
+			"taken over could give orders to libvirtd of all nodes; a CA to "
+			"sign with (--ca-cert, --ca-key) gives them one each",
+			given.cert);
+	}
+	return r < 0 ? r : install(plan, pki, ca, &pem, &pem, err);
+}
+
+bool vmha_node_pki_shared(void)
+{
+	return files_same(pairs[0].key, pairs[2].key) || files_same(pairs[1].key, pairs[3].key);
 }
 
 static int given_check(const struct vmha_node_pki *pki, struct vmha_err **err)
@@ -258,6 +327,10 @@ static int keep_installed(struct vmha_node_plan *plan, const struct vmha_node_pk
 			  : vmha_node_plan_secret(plan, pairs[i].key, key,
 						  pairs[i].qemu ? pki->qemu_uid : 0,
 						  VMHA_NODE_LIBVIRTD, err);
+	}
+	if (r == 0 && vmha_node_cert_is_of(pairs[1].cert, HOST_ORGANIZATION) &&
+	    vmha_node_cert_is_of(pairs[3].cert, QEMU_ORGANIZATION)) {
+		r = allow_hosts_only(plan, err);
 	}
 	return r;
 }

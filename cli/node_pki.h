@@ -43,4 +43,7 @@ int vmha_node_pki_plan(struct vmha_node_plan *plan, const struct vmha_node_pki *
  */
 int vmha_node_pki_check(const char *address, int64_t *ret_days, struct vmha_err **err);
 
+/** @return true when QEMU (and whoever has taken one over) can read the key of libvirtd */
+bool vmha_node_pki_shared(void);
+
 #endif

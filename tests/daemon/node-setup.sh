@@ -127,6 +127,9 @@ test_again() {
 	[[ $(setup --output json | jq -c '[.changes, .backup, .dry_run]') == '[[],null,false]' ]] || fail "json"
 	[[ $(state) == "$before" ]] || fail "a third run changed something"
 	ok "a second run changes nothing, not even a time"
+	sed -i '/^tls_allowed_dn_list/d' /etc/libvirt/libvirtd.conf
+	[[ $(setup) == *'+tls_allowed_dn_list'* ]] || fail "the list of allowed clients is not put back"
+	ok "what is missing is put back"
 }
 
 # Real libvirtd with real files: it starts, listens on that address only, and takes our certificate.
@@ -149,6 +152,17 @@ test_libvirtd() {
 		fail "libvirtd does not answer over TLS: $(cat "$VMHA_TEST_TMP/virsh.log" "$VMHA_TEST_TMP/libvirtd.log")"
 	[[ $(virsh -c "qemu+tls://$ADDRESS/system" capabilities | xmllint --xpath 'string(/capabilities/host/uuid)' -) == \
 		"$(sed -n 's/^host_uuid = "\(.*\)"/\1/p' /etc/libvirt/libvirtd.conf)" ]] || fail "libvirtd does not have our UUID"
+	# QEMU's key opens nothing at libvirtd
+	mkdir -p "$VMHA_TEST_TMP/qemu-pki"
+	cp /etc/pki/qemu/ca-cert.pem "$VMHA_TEST_TMP/qemu-pki/cacert.pem"
+	cp /etc/pki/qemu/client-cert.pem "$VMHA_TEST_TMP/qemu-pki/clientcert.pem"
+	cp /etc/pki/qemu/client-key.pem "$VMHA_TEST_TMP/qemu-pki/clientkey.pem"
+	if timeout 30 virsh -c "qemu+tls://$ADDRESS/system?pkipath=$VMHA_TEST_TMP/qemu-pki" version >"$VMHA_TEST_TMP/virsh.log" 2>&1; then
+		fail "libvirtd obeys QEMU's key"
+	fi
+	grep -q 'not on the list of allowed clients' "$VMHA_TEST_TMP/libvirtd.log" ||
+		fail "refused for another reason: $(cat "$VMHA_TEST_TMP/virsh.log" "$VMHA_TEST_TMP/libvirtd.log")"
+	ok "libvirtd refuses the key that QEMU can read"
 	kill "$pid"
 	wait "$pid" || true
 	ok "libvirtd takes the files: TLS on $ADDRESS, lock manager sanlock, our UUID"
@@ -156,7 +170,7 @@ test_libvirtd() {
 
 test_restore() {
 	local backup
-	backup=$(find /var/lib/vmha/backup -mindepth 1 -maxdepth 1 | sort | head -n 1)
+	backup=$(find /var/lib/vmha/backup -mindepth 1 -maxdepth 1 | sort -V | head -n 1)
 	xargs rm -f <"$backup/created"
 	cp -a "$backup/etc/." /etc/
 	for f in libvirtd.conf qemu.conf qemu-sanlock.conf; do
