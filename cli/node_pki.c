@@ -16,7 +16,9 @@
 /* DNs that libvirtd can tell apart */
 #define HOST_ORGANIZATION "vmha host"
 #define QEMU_ORGANIZATION "vmha qemu"
-#define NODE_DAYS	  1825
+/* value of tls_allowed_dn_list */
+#define HOSTS_ONLY "[ \"*O=" HOST_ORGANIZATION "*\" ]"
+#define NODE_DAYS  1825
 
 /* A certificate and its key in the places where one of the two programs looks. */
 static const struct pair {
@@ -195,8 +197,7 @@ static int allow_hosts_only(struct vmha_node_plan *plan, struct vmha_err **err)
 		return r; /* an administrator's own list stays */
 	}
 	return vmha_node_plan_set(plan, VMHA_NODE_LIBVIRTD_CONF, VMHA_CONF_LIBVIRT,
-				  "tls_allowed_dn_list", "[ \"*O=" HOST_ORGANIZATION "*\" ]",
-				  VMHA_NODE_LIBVIRTD, err);
+				  "tls_allowed_dn_list", HOSTS_ONLY, VMHA_NODE_LIBVIRTD, err);
 }
 
 static int issue_by(struct vmha_node_plan *plan, const struct vmha_node_pki *pki, const char *ca,
@@ -239,6 +240,25 @@ static int issue_with_new_ca(struct vmha_node_plan *plan, const struct vmha_node
 	return r < 0 ? r : issue_by(plan, pki, ca.cert, &by, err);
 }
 
+/* With our list of clients in effect, here and so on the other nodes, would libvirtd take it? */
+static int ready_is_allowed(const struct vmha_node_plan *plan, const char *cert,
+			    struct vmha_err **err)
+{
+	vmha_autofree char *text = NULL;
+	vmha_autofree char *value = NULL;
+
+	if (vmha_node_plan_text(plan, VMHA_NODE_LIBVIRTD_CONF, &text, NULL) < 0 ||
+	    vmha_conf_get(text, VMHA_CONF_LIBVIRT, "tls_allowed_dn_list", &value, NULL) < 0 ||
+	    !vmha_conf_same(value, HOSTS_ONLY) || vmha_node_cert_is_of(cert, HOST_ORGANIZATION)) {
+		return 0;
+	}
+	return vmha_err_set(err, -EKEYREJECTED,
+			    "%s is not of O=" HOST_ORGANIZATION
+			    ", which libvirtd takes only (tls_allowed_dn_list): give a CA to sign "
+			    "with, or on all nodes another list with --set",
+			    cert);
+}
+
 static int use_ready(struct vmha_node_plan *plan, const struct vmha_node_pki *pki,
 		     struct vmha_err **err)
 {
@@ -250,6 +270,7 @@ static int use_ready(struct vmha_node_plan *plan, const struct vmha_node_pki *pk
 	int r = pair_check(&given, pki->address, &days, err);
 
 	r = r < 0 ? r : vmha_node_cert_is_ca(given.ca, err);
+	r = r < 0 ? r : ready_is_allowed(plan, given.cert, err);
 	r = r < 0 ? r : vmha_node_pem_read(given.ca, &ca, err);
 	r = r < 0 ? r : vmha_node_pem_read(given.cert, &pem.cert, err);
 	r = r < 0 ? r : vmha_node_pem_read(given.key, &pem.key, err);

@@ -113,7 +113,7 @@ well node1
 step "a certificate that ends soon, and one of another CA"
 ADDRESS=$(node_address node1)
 certtool --generate-privkey --key-type=rsa --bits 2048 --outfile "$WORK/key.pem" 2>/dev/null
-printf 'cn = "node1"\nip_address = "%s"\ntls_www_server\ntls_www_client\nsigning_key\nencryption_key\nexpiration_days = 9\n' \
+printf 'organization = "vmha host"\ncn = "node1"\nip_address = "%s"\ntls_www_server\ntls_www_client\nsigning_key\nencryption_key\nexpiration_days = 9\n' \
 	"$ADDRESS" >"$WORK/template"
 certtool --generate-certificate --load-privkey "$WORK/key.pem" --load-ca-certificate "$CA.pem" --load-ca-privkey "$CA.key" \
 	--template "$WORK/template" --outfile "$WORK/cert.pem" 2>/dev/null

@@ -210,6 +210,9 @@ test_bad_input() {
 	printf 'subjectAltName=IP:10.71.2.9\n' >"$key/ext"
 	openssl x509 -req -in "$key/other.csr" -CA "$key/ca.pem" -CAkey "$key/ca.key" -days 9 \
 		-extfile "$key/ext" -out "$key/other.pem" 2>/dev/null
+	printf 'subjectAltName=IP:%s\n' "$ADDRESS" >"$key/ext"
+	openssl x509 -req -in "$key/other.csr" -CA "$key/ca.pem" -CAkey "$key/ca.key" -days 9 \
+		-extfile "$key/ext" -out "$key/foreign.pem" 2>/dev/null
 	printf 'garbage\n' >"$key/garbage"
 
 	refused 1 'is not an IP address' --migration-address node1-mig
@@ -232,6 +235,7 @@ test_bad_input() {
 	refused 1 'is not a certificate of a CA' "$@" --ca-cert "$key/other.pem" --ca-key "$key/other.key"
 	refused 1 'is not an RSA key' "$@" --ca-cert "$key/ca.pem" --cert "$key/ec.pem" --key "$key/ec.key"
 	refused 1 'is not good for 10.71.2.1' "$@" --ca-cert "$key/ca.pem" --cert "$key/other.pem" --key "$key/other.key"
+	refused 1 'is not of O=vmha host' "$@" --ca-cert "$key/ca.pem" --cert "$key/foreign.pem" --key "$key/other.key"
 	refused 2 '--host-uuid is auto, keep or a UUID' "$@" --host-uuid 1234
 	refused 2 '--host-uuid is auto, keep or a UUID' "$@" --host-uuid 00000000-0000-0000-0000-000000000000
 	refused 2 "cannot be sanlock's host name" "$@" --sanlock-host-name 'a b'
