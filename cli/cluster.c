@@ -111,6 +111,9 @@ static bool goal_reached(const struct vmha_cluster_wait *w, const struct vmha_pc
 {
 	const struct vmha_pcmk_resource *r = vmha_pcmk_resource_find(s, w->role);
 
+	if (w->goal == VMHA_GOAL_QUIET) {
+		return !r || strcmp(r->state, "Started") == 0 || strcmp(r->state, "Stopped") == 0;
+	}
 	if (w->goal == VMHA_GOAL_STOPPED) {
 		return !r || (!r->active && r->nodes_count == 0 && !*r->pending);
 	}

@@ -38,6 +38,7 @@ int vmha_cluster_address(const char *node, const char *self, char **ret_address,
 enum vmha_cluster_goal {
 	VMHA_GOAL_STARTED, /* active on @node (NULL: anywhere), on one node only */
 	VMHA_GOAL_STOPPED, /* active nowhere */
+	VMHA_GOAL_QUIET,   /* no action on it under way, whatever came of it */
 };
 
 struct vmha_cluster_wait {

@@ -228,6 +228,30 @@ static unsigned int left_s(const struct patient *p)
 	return ms < 5000 ? 5 : (unsigned int)ms / 1000;
 }
 
+/*
+ * Pacemaker's own action must have returned before the constraint goes: it would choose the old
+ * node again and, between migrate_to and migrate_from, stop and start the VM.
+ */
+static int actions_end(const struct patient *p, struct vmha_err **err)
+{
+	struct vmha_cluster_wait w = { .role = p->role->name,
+				       .goal = VMHA_GOAL_QUIET,
+				       .timeout_s = left_s(p) };
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	vmha_autostr struct vmha_str why = { 0 };
+	int r = vmha_cluster_wait(&w, &s, err);
+
+	if (r < 0 && s) {
+		vmha_cluster_why(s, p->role->name, &why);
+		return vmha_err_set(
+			err, r,
+			"%s: %s: the cluster's action has not ended; when libvirtd there "
+			"answers again, or the action's time is over, run: vmha heal %s",
+			p->role->name, why.text ? why.text : "", p->role->name);
+	}
+	return r;
+}
+
 static int managed_await(const struct patient *p, char *ret_node, struct vmha_err **err)
 {
 	struct vmha_cluster_wait w = { .role = p->role->name,
@@ -269,7 +293,10 @@ static int history_forget(const struct patient *p, const char *runs_on, struct v
 			r = vmha_pcmk_refresh(p->role->name, n->name, err);
 		}
 	}
-	r = r < 0 ? r : vmha_pcmk_settle(left_s(p), err);
+	/* their probes first; what else the cluster does meanwhile is no reason to fail */
+	if (r == 0 && vmha_pcmk_settle(left_s(p), NULL) < 0) {
+		vmha_output_warn("the cluster is busy with something else: going on");
+	}
 	if (r == 0 && *runs_on) {
 		r = vmha_pcmk_refresh(p->role->name, runs_on, err);
 	}
@@ -293,6 +320,10 @@ int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *r
 	}
 	p.self = self;
 	jobs_end(&p, s);
+	r = actions_end(&p, err);
+	if (r < 0) {
+		return r;
+	}
 	/* the order of DESIGN.md, section 4: the reason of the move, evidence, clean up, monitor */
 	(void)vmha_role_forget(role, VMHA_RECORD_WISH, NULL);
 	r = vmha_pcmk_clear(role->name, err);
