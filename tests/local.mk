@@ -5,6 +5,7 @@ unit_tests = \
 	tests/unit/lease-times \
 	tests/unit/test-base-faults \
 	tests/unit/test-cleanup \
+	tests/unit/test-cli \
 	tests/unit/test-conf \
 	tests/unit/test-domxml \
 	tests/unit/test-err \
@@ -39,6 +40,10 @@ tests_unit_test_base_faults_LDFLAGS = $(AM_LDFLAGS) $(inject_wrap)
 
 tests_unit_test_cleanup_SOURCES = tests/unit/test-cleanup.c
 tests_unit_test_cleanup_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_cli_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_cli_SOURCES = tests/unit/test-cli.c cli/options.c cli/output.c
+tests_unit_test_cli_LDADD = tests/unit/libunit.a lib/libbase.a $(JANSSON_LIBS)
 
 tests_unit_test_conf_SOURCES = tests/unit/test-conf.c
 tests_unit_test_conf_LDADD = tests/unit/libunit.a lib/libbase.a
