@@ -181,11 +181,19 @@ static int address_choose(const struct vmha_node_request *req, char **ret_addres
 
 static void notes_add(struct vmha_node_plan *plan, const struct vmha_node_facts *facts)
 {
+	vmha_autofree char *opts = vmha_node_setting("/etc/default/sanlock", "sanlock_opts");
+
 	if (!facts->nodeid) {
 		vmha_node_plan_note(plan,
 				    "corosync's nodeid of %s is not known yet: run setup "
 				    "again when corosync is configured",
 				    facts->name);
+	}
+	if (plan->count && opts && strstr(opts, "-w 0")) {
+		vmha_node_plan_note(
+			plan, "sanlock starts with -w 0, as Debian has it: no watchdog resets "
+			      "this host when its leases expire, so only a fence device can "
+			      "prove it off; have one");
 	}
 	if (access(VMHA_OCFDIR "/vm", X_OK) < 0 || access(VMHA_OCFDIR "/csv", X_OK) < 0) {
 		vmha_node_plan_note(plan,

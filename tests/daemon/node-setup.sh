@@ -28,7 +28,7 @@ ok() {
 enter() {
 	local dir
 	mkdir -p "$T"
-	mount -t tmpfs none "$T"
+	mount -t tmpfs -o size=128m none "$T"
 	for dir in etc var; do
 		mkdir -p "$T/$dir/upper" "$T/$dir/work"
 		mount -t overlay overlay -o "lowerdir=/$dir,upperdir=$T/$dir/upper,workdir=$T/$dir/work" "/$dir"
@@ -91,6 +91,7 @@ test_apply() {
 			fail "$f lost lines"
 		fi
 	done
+	[[ $out == *'starts with -w 0'* ]] || fail "no word of the watchdog: $out"
 	ok "settings are added, nothing is lost"
 	[[ $(stat -c %a /etc/libvirt/qemu.conf) == "$(stat -c %a "$VMHA_TEST_TMP/libvirt.before/qemu.conf")" ]] ||
 		fail "mode of qemu.conf changed"
@@ -263,6 +264,10 @@ test_bad_host() {
 	hostname node1
 	printf 'changed\n' >>/etc/sanlock/sanlock.conf
 	sed -i 's/^our_host_name.*/our_host_name = other/' /etc/sanlock/sanlock.conf
+	exec 9>/run/vmha-node-setup.lock
+	flock 9
+	refused 1 'another vmha node setup runs'
+	exec 9>&-
 	mount --bind /etc /etc
 	mount -o remount,bind,ro /etc
 	refused 1 'Read-only file system'
@@ -340,6 +345,29 @@ test_doctor() {
 	ok "doctor sees what setup did, and what was undone"
 }
 
+# Out of space in the middle: every file is the old one or the new one, and a second run completes.
+test_no_space() {
+	local out status=0 f
+	sed -i '/^migrate_tls_x509_verify/d; /^lock_manager/d' /etc/libvirt/qemu.conf
+	sed -i '/^listen_/d' /etc/libvirt/libvirtd.conf
+	mount -t tmpfs none /var/lib/vmha
+	cp -a /etc/libvirt "$VMHA_TEST_TMP/libvirt.full"
+	fallocate -l $(($(stat -f -c '%a * %S' "$T") - 24576)) "$T/fill"
+	out=$(setup 2>&1) || status=$?
+	rm "$T/fill"
+	[[ $status == 1 && $out == *'No space left'* && $out == *'files are written, the old ones are in /var/lib/vmha/backup/'* ]] ||
+		fail "out of space: exit $status: $out"
+	for f in libvirtd.conf qemu.conf; do
+		cmp -s "$VMHA_TEST_TMP/libvirt.full/$f" "/etc/libvirt/$f" ||
+			grep -qx 'lock_manager = "sanlock"\|listen_tls = 1' "/etc/libvirt/$f" || fail "$f is neither old nor new"
+	done
+	[[ -z $(find /etc/libvirt -name '*.tmp') ]] || fail "left behind: $(find /etc/libvirt -name '*.tmp')"
+	setup >/dev/null
+	[[ $(setup) == *'nothing to change'* ]] || fail "not completed"
+	umount /var/lib/vmha
+	ok "out of space: no half files, and the next run completes"
+}
+
 test_link() {
 	mv /etc/libvirt/qemu.conf /etc/libvirt/qemu.conf.real
 	sed -i '/^lock_manager/d' /etc/libvirt/qemu.conf.real
@@ -364,5 +392,6 @@ test_given_ca
 test_ipv6
 test_systemd
 test_doctor
+test_no_space
 test_link
 printf '%d checks passed\n' "$CHECKS"
