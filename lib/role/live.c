@@ -360,6 +360,10 @@ static int target_check(const struct vmha_action *act, struct vmha_moving *m, st
 				    "there, then restart its volume %s",
 				    m->rec.to, act->role.volume);
 	}
+	r = vmha_virt_ping(NULL, vmha_action_left(act, ASK_PATIENCE), err);
+	if (r < 0) {
+		return r;
+	}
 	r = vmha_virt_ping(m->rec.address, vmha_action_left(act, ASK_PATIENCE), err);
 	if (r < 0) {
 		vmha_err_prefix(err, "%s cannot take %s", m->rec.to, act->role.name);

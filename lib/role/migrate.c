@@ -152,6 +152,12 @@ int vmha_migrate_to(const struct vmha_action *act, const char *target, struct vm
 		return vmha_err_set(err, -EAGAIN, "cannot tell whether %s runs on %s (%s)",
 				    act->role.name, act->node, obs.text);
 	}
+	if (obs.w.virt == VMHA_VIRT_SILENT) {
+		rule = vmha_lease_rule(act, &obs); /* a job may have died with its libvirtd */
+		return vmha_err_set(err, -ETIMEDOUT,
+				    "%s stays on %s: libvirtd there does not answer (lease %s)",
+				    act->role.name, act->node, vmha_rule_name(rule));
+	}
 	/* a job in its switchover: no rule yet, the outcome is open */
 	if (obs.verdict.healthy ||
 	    (vmha_virt_job(NULL, act->rec.uuid, ASK_PATIENCE, &job, NULL) == 0 &&

@@ -28,8 +28,11 @@ static int target_check(const struct vmha_action *act, const struct vmha_moving 
 {
 	struct vmha_peer peer = { 0 };
 	struct vmha_host host = { 0 };
-	int r = vmha_peer_find(m->rec.to, &peer, err);
+	int r = vmha_virt_ping(NULL, vmha_action_left(act, ASK_PATIENCE), err);
 
+	if (r == 0) {
+		r = vmha_peer_find(m->rec.to, &peer, err);
+	}
 	if (r < 0) {
 		return r;
 	}
