@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=420 lab=own
+# vmha-test: timeout=420 lab=own weight=1
 # ocf-tester on both agents in a real cluster; their meta-data against resource-agents' schema; what
 # crm and pcs show of them.
 # shellcheck source=tests/lib.sh

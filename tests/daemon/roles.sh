@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=420 lab=own
+# vmha-test: timeout=420 lab=own weight=1
 # A VM as a role, end to end: added, moved live by crm, moved quickly by command and by its option,
 # drained, edited, removed.  The guest is one and the same boot until the end; not a record is lost.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=420 lab=own
+# vmha-test: timeout=420 lab=own weight=1
 # The volume's agent: stop refuses while leases are held; loss of sanlock without VMs fences nobody;
 # loss of sanlock under a running VM fences that node, and the VM comes back elsewhere.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=420 lab=own
+# vmha-test: timeout=420 lab=own weight=1
 # libvirtd hung (web1's node) and killed (web2's node) for 60 s: no restart, no second start, no
 # stop; the monitor says running.  Afterwards all is managed again.  Hung once more, and the node
 # powered off: its VM comes back elsewhere and nobody else is fenced.

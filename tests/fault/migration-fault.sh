@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=600 lab=own
+# vmha-test: timeout=600 lab=own weight=1
 # Live migrations that cannot succeed: target's libvirtd dead, migration network cut before and
 # during the copy, libvirtd of source or target killed in it, the agent killed in it.  The VM runs
 # exactly once, undisturbed; the cluster is back to normal once the cause is gone.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=700 lab=own
+# vmha-test: timeout=700 lab=own weight=1
 # Quick migration interrupted: the source loses power after SAVED, the target during RESTORING; old
 # saved states brought back by hand, with and without their record; a damaged one; a changed image.
 # The guest continues from its saved memory, or boots fresh and it is said why: never both, never
@@ -34,6 +34,10 @@ nothing_is_left() {
 	! [[ -e $(role_file "$VM" state) || -e $(role_file "$VM" state.rec) ]]
 }
 
+quick_move() {
+	on node3 vmha migrate "$VM" --to node2 --mode quick >"$WORK/migrate.log" 2>&1
+}
+
 # watch_for CMD...: like await, but as fast as can be, for moments.
 watch_for() {
 	local end=$(($(now_ms) + 60000))
@@ -51,7 +55,7 @@ lost_power_after_saved() {
 	watch "$VM"
 	# the target's storage is slow, so that the source is gone before RESTORING is over
 	lab stall-storage node2 delay 20
-	(on node3 vmha migrate "$VM" --to node2 --mode quick >"$WORK/migrate.log" 2>&1 || true) &
+	background migrate quick_move
 	watch_for state_exists
 	start=$(now_ms)
 	lab power off node1
@@ -60,7 +64,7 @@ lost_power_after_saved() {
 	await 240 "$VM on a survivor" role_runs_on_survivor "$VM" node1
 	await 120 "$VM answering" ping_answers "$VM"
 	figure "source lost after SAVED: answers after $(($(now_ms) - start)) ms"
-	wait
+	wait "${PIDS[migrate]}" || true
 	after_power_loss "$boot" "source lost after SAVED" node1
 }
 
@@ -72,7 +76,7 @@ lost_power_in_restoring() {
 	boot=$(boot_id "$VM")
 	watch "$VM"
 	lab stall-storage node2 delay 20
-	(on node3 vmha migrate "$VM" --to node2 --mode quick >"$WORK/migrate.log" 2>&1 || true) &
+	background migrate quick_move
 	watch_for state_exists
 	watch_for restoring_on node2
 	start=$(now_ms)
@@ -81,7 +85,7 @@ lost_power_in_restoring() {
 	await 240 "$VM on a survivor" role_runs_on_survivor "$VM" node2
 	await 120 "$VM answering" ping_answers "$VM"
 	figure "target lost in RESTORING: answers after $(($(now_ms) - start)) ms"
-	wait
+	wait "${PIDS[migrate]}" || true
 	after_power_loss "$boot" "target lost in RESTORING" node2
 }
 
@@ -144,7 +148,7 @@ back_by_hand() {
 	by_hand node1 start
 	((RC == 0)) || fail "start on node1: $RC: $(cat "$WORK/agent.log")"
 	await 60 "$VM answering" ping_answers "$VM"
-	sleep 1
+	sleep 2 # until it listens to its power button
 	rm -f "$(dirname "$(role_file "$VM" x)")"/*aside*
 }
 

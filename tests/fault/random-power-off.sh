@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=2400 lab=own
+# vmha-test: timeout=2400 lab=own weight=1
 # Power off source or target at random moments of live migrations: at most one runner at any time,
 # writes consistent, the VM runs afterwards.  Each round moves two VMs at once, so one loss of power
-# hits two moments.  VMHA_TEST_SEED repeats a run, VMHA_TEST_MOMENTS (20) says how many moments.
+# hits two moments.  VMHA_TEST_SEED repeats a run, VMHA_TEST_MOMENTS (6; 20 for a full run) says how many moments.
 # A moment may fall before the copy, into it, into the switchover or behind the end.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-MOMENTS=${VMHA_TEST_MOMENTS:-20}
+MOMENTS=${VMHA_TEST_MOMENTS:-6}
 SEED=${VMHA_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 VMS=(web1 web2)
 RANDOM=$((SEED % 32768))

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 lab=own
+# vmha-test: timeout=900 lab=own weight=1
 # The switchover, stretched to many seconds (slow migration network, large allowed downtime: QEMU
 # lifts its own limit there), is hit between the source's STOP and its end.  At most one runner at
 # any time, the lease rule holds, no stale memory, writes consistent.
