@@ -468,6 +468,7 @@ witness_end() {
 		W[${pair%%=*}]=${pair#*=}
 	done
 	figure "witness $1: $(sed -n 's/^figures //p' "$log")"
+	grep -E '^(\+|process )' "$log" | sed 's/^/  /'
 	((rc == 0)) || {
 		cat "$log" >&2
 		fail "the witness of $1 says: $(tail -n 1 "$log") (status $rc)"
