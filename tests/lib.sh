@@ -395,6 +395,17 @@ boot_id() {
 		od -A n -t x8 -j 16 -N 8 | tr -d ' '
 }
 
+# disk_seq NAME: of the last record on its disk.
+disk_seq() {
+	dd if="$(real_path "${DISK[$1]}")" iflag=direct bs=512 count=1 status=none |
+		od -A n -t u8 -j 32 -N 8 | tr -d ' '
+}
+
+# has_written NAME SEQ: the guest that runs now has written beyond SEQ: its boot id is on the disk.
+has_written() {
+	(($(disk_seq "$1") > $2))
+}
+
 # disk_good NAME: every record written is there, once, in order, by one writer.
 disk_good() {
 	lab check-disk "${DISK[$1]}" >"$WORK/disk.log" ||

@@ -59,6 +59,7 @@ lost_power_after_saved() {
 	watch_for state_exists
 	start=$(now_ms)
 	lab power off node1
+	SEQ=$(disk_seq "$VM")
 	step "state and record are on the volume, node1 is off"
 	lab heal node2
 	await 240 "$VM on a survivor" role_runs_on_survivor "$VM" node1
@@ -81,6 +82,7 @@ lost_power_in_restoring() {
 	watch_for restoring_on node2
 	start=$(now_ms)
 	lab power off node2
+	SEQ=$(disk_seq "$VM")
 	step "a process of $VM was on node2, node2 is off"
 	await 240 "$VM on a survivor" role_runs_on_survivor "$VM" node2
 	await 120 "$VM answering" ping_answers "$VM"
@@ -93,10 +95,10 @@ restoring_on() {
 	[[ -n $(qemu_pid "$1" "$VM") ]]
 }
 
-# after_power_loss BOOT WHAT LOST
+# after_power_loss BOOT WHAT LOST; SEQ: the last write before
 after_power_loss() {
 	settled 240
-	sleep 1
+	await 60 "$VM writing" has_written "$VM" "$SEQ"
 	unwatch "$VM"
 	((W[overlap_ms] == 0 && W[end_leased] == 1)) || fail "$2: not one leased runner"
 	continued_or_said_why "$1" "$2"
@@ -129,11 +131,11 @@ save_by_hand() {
 
 # fresh_boot_expected BOOT WHAT: start on node2 boots, sets aside and says why
 fresh_boot_expected() {
-	local boot=$1 what=$2
+	local boot=$1 what=$2 seq
+	seq=$(disk_seq "$VM")
 	by_hand node2 start
 	((RC == 0)) || fail "$what: start: $RC: $(cat "$WORK/agent.log")"
-	await 60 "$VM answering" ping_answers "$VM"
-	sleep 1
+	await 60 "$VM writing" has_written "$VM" "$seq"
 	[[ $(boot_id "$VM") != "$boot" ]] || fail "$what: the guest continues with stale memory"
 	nothing_is_left || fail "$what: state or record still there"
 	grep -qiE 'aside' "$WORK/agent.log" || fail "$what: nobody says that it was set aside: $(cat "$WORK/agent.log")"
@@ -143,17 +145,18 @@ fresh_boot_expected() {
 }
 
 back_by_hand() {
+	local seq
 	by_hand node2 stop
+	seq=$(disk_seq "$VM")
 	((RC == 0)) || fail "stop on node2: $RC: $(cat "$WORK/agent.log")"
 	by_hand node1 start
 	((RC == 0)) || fail "start on node1: $RC: $(cat "$WORK/agent.log")"
-	await 60 "$VM answering" ping_answers "$VM"
-	sleep 2 # until it listens to its power button
+	await 60 "$VM writing, so it listens to its power button" has_written "$VM" "$seq"
 	rm -f "$(dirname "$(role_file "$VM" x)")"/*aside*
 }
 
 states_by_hand() {
-	local boot dir old=$WORK/old
+	local boot seq dir old=$WORK/old
 	step "saved states tampered with (the role in maintenance, the agent called by hand)"
 	role_to "$VM" node1
 	cluster crm_resource --resource "$VM" --meta --set-parameter maintenance --parameter-value true >/dev/null
@@ -207,10 +210,10 @@ states_by_hand() {
 		OCF_RESKEY_CRM_meta_migrate_source=node1 OCF_RESKEY_CRM_meta_migrate_target=node2
 	((RC != 0)) || fail "migrate_from took stale memory"
 	figure "migrate_from refused: $(tail -n 1 "$WORK/agent.log")"
+	seq=$(disk_seq "$VM")
 	by_hand node2 start
 	((RC == 0)) || fail "start after it: $RC: $(cat "$WORK/agent.log")"
-	await 60 "$VM answering" ping_answers "$VM"
-	sleep 1
+	await 60 "$VM writing" has_written "$VM" "$seq"
 	[[ $(boot_id "$VM") != "$boot" ]] || fail "stale memory was continued"
 	back_by_hand
 
