@@ -22,6 +22,7 @@
 #define ASK_PATIENCE   VMHA_SPAN_S(5)
 #define STALL_PATIENCE VMHA_SPAN_S(60) /* without progress */
 #define DARK_PATIENCE  VMHA_SPAN_S(30) /* likewise, while nobody runs */
+#define DEAF_PATIENCE  VMHA_SPAN_S(20) /* libvirtd here hangs */
 #define LOST_LOOK      VMHA_SPAN_S(2)
 #define STALE_PATIENCE VMHA_SPAN_S(5) /* the target owns the lease and libvirt leaves us be */
 #define SETTLE_MS      30000
@@ -36,8 +37,10 @@ struct watch {
 	struct vmha_mono give_up;
 	struct vmha_mono peer_look; /* when the target was last looked for in the cluster */
 	struct vmha_mono ended;	    /* since when the job has failed, its call not returned */
+	struct vmha_mono silent;    /* since when libvirtd here does not answer */
 	bool aborted;
 	bool stalled;
+	bool deaf; /* libvirtd here hangs: not waited for any more */
 };
 
 /*
@@ -64,7 +67,7 @@ static void job_abort(const struct vmha_action *act, struct vmha_moving *m,
 	(void)vmha_moving_step(act, m, event, why);
 	w->aborted = true;
 	w->progress = vmha_mono_now();
-	if (m->state == VMHA_MOVE_SWITCHOVER) {
+	if (m->state == VMHA_MOVE_SWITCHOVER || w->deaf) {
 		stream_break(act, m, obs);
 	}
 	(void)vmha_virt_job_abort(NULL, act->rec.uuid, vmha_action_left(act, ASK_PATIENCE), NULL);
@@ -120,6 +123,34 @@ static void watch_resumed(const struct vmha_action *act, const struct vmha_movin
 	}
 }
 
+/*
+ * libvirtd here hangs.  QEMU would copy on, and every recovery of the cluster would wait for this
+ * action: the stream is cut, so that QEMU itself ends the migration, and evidence decides.
+ *
+ *   libvirtd here (stopped)                QEMU here                  this action
+ *   hears nothing                          copies                     cuts the stream
+ *                                          fails, runs on             process and lease: it is here
+ *   goes on: finds the migration failed,
+ *   its connection to the target closed    runs on
+ *
+ * Had QEMU sent everything before, it stands still, and libvirtd, once it goes on, finishes or
+ * resumes: heal and the monitors apply the lease rule to what they find then.
+ */
+static void watch_silent(const struct vmha_action *act, struct vmha_moving *m,
+			 const struct vmha_observation *obs, struct watch *w, bool silent)
+{
+	struct vmha_mono now = vmha_mono_now();
+
+	if (!silent) {
+		w->silent.ns = 0;
+	} else if (!w->silent.ns) {
+		w->silent = now;
+	} else if (vmha_mono_diff(w->silent, now).ns > DEAF_PATIENCE.ns) {
+		w->deaf = true;
+		job_abort(act, m, obs, w, VMHA_EVENT_STALLED, "libvirtd of this node hangs");
+	}
+}
+
 static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
 			   const struct vmha_observation *obs, struct watch *w)
 {
@@ -127,8 +158,13 @@ static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
 	struct vmha_span patience = dark ? DARK_PATIENCE : STALL_PATIENCE;
 	struct vmha_virt_job job = { 0 };
 	struct vmha_mono now = vmha_mono_now();
+	int r = vmha_virt_job(NULL, act->rec.uuid, ASK_PATIENCE, &job, NULL);
 
-	if (vmha_virt_job(NULL, act->rec.uuid, ASK_PATIENCE, &job, NULL) < 0) {
+	watch_silent(act, m, obs, w, r == -ETIMEDOUT);
+	if (w->deaf) {
+		return;
+	}
+	if (r < 0) {
 		job.ended = w->aborted;
 	} else if (job.processed_bytes != w->processed || job.remaining_bytes != w->remaining) {
 		w->processed = job.processed_bytes;
@@ -218,6 +254,9 @@ static int job_follow(const struct vmha_action *act, struct vmha_moving *m,
 		watch_resumed(act, m);
 		watch_target(act, m, obs, w);
 		watch_progress(act, m, obs, w);
+		if (w->deaf) {
+			return vmha_err_set(err, -ETIMEDOUT, "libvirtd of this node hangs");
+		}
 	}
 }
 

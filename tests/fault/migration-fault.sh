@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vmha-test: timeout=600 lab=own weight=1
 # Live migrations that cannot succeed: target's libvirtd dead, migration network cut before and
-# during the copy, libvirtd of source or target killed in it, the agent killed in it.  The VM runs
-# exactly once, undisturbed; the cluster is back to normal once the cause is gone.
+# during the copy, libvirtd of source or target killed in it, that of the source hanging in it, the
+# agent killed in it.  The VM runs exactly once, undisturbed; the cluster is back to normal once the
+# cause is gone.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 GAP_MS=1000
@@ -15,6 +16,7 @@ network-cut-before
 network-cut-in-copy
 source-libvirtd-killed
 target-libvirtd-killed
+source-libvirtd-hung
 agent-killed
 "
 
@@ -31,6 +33,7 @@ case_in_copy() {
 	network-cut-in-copy) lab cut node2 mig ;;
 	source-libvirtd-killed) daemon_signal node1 libvirtd KILL ;;
 	target-libvirtd-killed) daemon_signal node2 libvirtd KILL ;;
+	source-libvirtd-hung) daemon_signal node1 libvirtd STOP ;;
 	agent-killed)
 		local pids
 		pids=$(node_pids node1 'libexec/vmha/vm-action|ocf/resource.d/vmha/vm migrate_to')
@@ -44,6 +47,7 @@ case_in_copy() {
 case_after() {
 	local node
 	lab heal all
+	[[ $1 != source-libvirtd-hung ]] || daemon_signal node1 libvirtd CONT
 	for node in node1 node2; do
 		lab service "$node" start libvirtd
 	done
@@ -72,7 +76,7 @@ run_case() {
 	await 150 "the move to have ended" move_has_ended
 	figure "$name: ended after $(($(now_ms) - start)) ms, $(move_result)"
 	[[ $(boot_id web1) == "$boot" ]] || fail "$name: the guest was restarted"
-	case_after
+	case_after "$name"
 	on node3 vmha heal web1 || fail "$name: vmha heal web1 failed"
 	settled 120
 	await 60 "web1 managed again" role_managed web1
