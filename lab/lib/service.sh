@@ -73,13 +73,16 @@ service_stop() {
 }
 
 # What the node's init would do: sanlock before the cluster, libvirtd beside it.
-service_boot() {
+service_boot_below() {
 	service_start "$1" sanlock no-wait
 	service_start "$1" libvirtd no-wait
 	service_start "$1" corosync no-wait
 	service_wait "$1" sanlock
 	service_wait "$1" corosync
-	service_start "$1" pacemaker no-wait
+}
+
+service_boot() {
+	service_boot_below "$1" && service_start "$1" pacemaker no-wait
 }
 
 verb_service() {

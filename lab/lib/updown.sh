@@ -81,7 +81,7 @@ up_prepare() {
 	power_switch_start
 }
 
-# First boot of one node, up to its services; the others do the same beside it.
+# First boot of one node, up to what Pacemaker stands on; the others do the same beside it.
 up_node() {
 	local id=$1
 	node_make_dirs "$id" || die "cannot make the directories of node$id"
@@ -90,7 +90,7 @@ up_node() {
 	node_enter "$id" sh -c 'command -v vmha' >/dev/null ||
 		die "the nodes have no vmha command: install the product, or give --stage DIR"
 	conf_host "$id" || die "node$id could not be configured"
-	service_boot "$id" || die "services of node$id did not start"
+	service_boot_below "$id" || die "services of node$id did not start"
 }
 
 up_nodes() {
@@ -101,6 +101,10 @@ up_nodes() {
 	done
 	for pid in "${pids[@]}"; do
 		wait "$pid" || die "the lab is not complete; what is there is removed by: vmha-lab down --name $LAB_NAME"
+	done
+	# on all at once: the first election waits dc-deadtime, then fences whom it has not seen
+	for id in $(node_ids); do
+		service_start "$id" pacemaker no-wait || die "pacemaker of node$id did not start"
 	done
 }
 
