@@ -70,8 +70,12 @@ on node1 ln -s "$WORK" /clusterstorage/vol1/dir
 denied ls /clusterstorage/vol1/dir/
 lab guest disk /clusterstorage/vol1/dir/disk.img 2>/dev/null && fail "a link of a node led out of the volume"
 [[ $(on node1 sh -c 'ls -d /proc/[0-9]*' | wc -l) -lt 60 ]] || fail "too many processes are seen"
+tail -f "$marker" &
+TAIL=$!
 on node1 sh -c 'cat /proc/[0-9]*/cmdline' | tr '\0' ' ' >"$WORK/processes"
-grep -qF "$TOP" "$WORK/processes" && fail "this machine's processes are seen in the node"
+tr '\0' ' ' <"/proc/$TAIL/cmdline" | grep -qF "$marker" || fail "the process to be looked for does not run"
+kill "$TAIL"
+grep -qF "$marker" "$WORK/processes" && fail "this machine's processes are seen in the node"
 
 step "networks"
 [[ $(on node1 ip -o link | awk -F': ' '{ print $2 }' | sed 's/@.*//' | sort | tr '\n' ' ') == \
