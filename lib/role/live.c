@@ -20,6 +20,7 @@
 
 #define LOOK	       VMHA_SPAN_MS(500) /* how often the job is looked at */
 #define ASK_PATIENCE   VMHA_SPAN_S(5)
+#define DARK_ASK       VMHA_SPAN_S(1) /* likewise in the switchover: the lease rule must not wait */
 #define STALL_PATIENCE VMHA_SPAN_S(60) /* without progress */
 #define DARK_PATIENCE  VMHA_SPAN_S(30) /* likewise, while nobody runs */
 #define DEAF_PATIENCE  VMHA_SPAN_S(20) /* libvirtd here hangs */
@@ -60,6 +61,11 @@ static void stream_break(const struct vmha_action *act, const struct vmha_moving
 	}
 }
 
+static struct vmha_span ask_patience(const struct vmha_moving *m)
+{
+	return m->state == VMHA_MOVE_SWITCHOVER ? DARK_ASK : ASK_PATIENCE;
+}
+
 static void job_abort(const struct vmha_action *act, struct vmha_moving *m,
 		      const struct vmha_observation *obs, struct watch *w,
 		      enum vmha_move_event event, const char *why)
@@ -70,7 +76,8 @@ static void job_abort(const struct vmha_action *act, struct vmha_moving *m,
 	if (m->state == VMHA_MOVE_SWITCHOVER || w->deaf) {
 		stream_break(act, m, obs);
 	}
-	(void)vmha_virt_job_abort(NULL, act->rec.uuid, vmha_action_left(act, ASK_PATIENCE), NULL);
+	(void)vmha_virt_job_abort(NULL, act->rec.uuid, vmha_action_left(act, ask_patience(m)),
+				  NULL);
 }
 
 /* Nobody runs while the switchover lasts: a target that the cluster has lost is not waited for. */
@@ -158,7 +165,7 @@ static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
 	struct vmha_span patience = dark ? DARK_PATIENCE : STALL_PATIENCE;
 	struct vmha_virt_job job = { 0 };
 	struct vmha_mono now = vmha_mono_now();
-	int r = vmha_virt_job(NULL, act->rec.uuid, ASK_PATIENCE, &job, NULL);
+	int r = vmha_virt_job(NULL, act->rec.uuid, ask_patience(m), &job, NULL);
 
 	watch_silent(act, m, obs, w, r == -ETIMEDOUT);
 	if (w->deaf) {
