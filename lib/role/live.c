@@ -207,8 +207,10 @@ static void watch_lease(const struct vmha_action *act, const struct vmha_observa
 	struct vmha_lease_owner owner = { 0 };
 	struct vmha_mono now = vmha_mono_now();
 
-	if (m->state == VMHA_MOVE_COPYING &&
-	    vmha_lease_held_by(&act->lease, obs->pid, NULL, NULL) == 0) {
+	/* from storage: sanlock takes one command a process at a time, and an inquiry just when
+	 * libvirt releases the lease would make that fail (EBUSY), and the migration with it */
+	if (m->state == VMHA_MOVE_COPYING && vmha_lease_owner(&act->lease, &owner, NULL) == 0 &&
+	    (!owner.held || owner.host.host_id != act->host_id)) {
 		w->progress = now;
 		(void)vmha_moving_step(act, m, VMHA_EVENT_STOPPED, NULL);
 	}
