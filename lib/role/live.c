@@ -207,8 +207,8 @@ static void watch_lease(const struct vmha_action *act, const struct vmha_observa
 	struct vmha_lease_owner owner = { 0 };
 	struct vmha_mono now = vmha_mono_now();
 
-	/* from storage: sanlock takes one command a process at a time, and an inquiry just when
-	 * libvirt releases the lease would make that fail (EBUSY), and the migration with it */
+	/* from storage: an inquiry just when libvirt releases the lease would make that fail, for
+	 * sanlock takes one command a process at a time (EBUSY) */
 	if (m->state == VMHA_MOVE_COPYING && vmha_lease_owner(&act->lease, &owner, NULL) == 0 &&
 	    (!owner.held || owner.host.host_id != act->host_id)) {
 		w->progress = now;
@@ -280,8 +280,7 @@ static bool target_has_it(const struct vmha_action *act, const char *target)
 	       vmha_peer_find(target, &peer, NULL) == 0 && owner.host.host_id == peer.host_id;
 }
 
-/* No process is left here.  The lease tells whether the target was the guest, though it may have
- * died since and released it. */
+/* Nothing is left here.  The lease tells whether the target was the guest: it may have died. */
 static int settle_gone(const struct vmha_action *act, uint64_t lver)
 {
 	uint64_t host_id = 0;
@@ -351,7 +350,9 @@ static int settle_once(const struct vmha_action *act, const char *target, uint64
 	case VMHA_RULE_RETAKEN:
 		return VMHA_SETTLED_HERE;
 	case VMHA_RULE_KEPT:
-		return obs->verdict.healthy ? VMHA_SETTLED_HERE : -EAGAIN;
+		return obs->verdict.healthy			   ? VMHA_SETTLED_HERE
+		       : obs->w.virt == VMHA_VIRT_PAUSED_MIGRATION ? settle_paused(act, obs)
+								   : -EAGAIN;
 	case VMHA_RULE_PAUSED:
 		return settle_paused(act, obs);
 	case VMHA_RULE_KILLED:
