@@ -61,6 +61,8 @@ await 20 "node2 back" node2_is_new
 # the cluster may fence it once more, for the node that was lost
 settled 60
 await 60 "three nodes online" nodes_online 3
+# an election just under way would fence it a second time, by reboot
+settled 60
 
 step "fencing is real"
 start=$(now_ms)
