@@ -46,7 +46,10 @@ static const struct {
 	int rv;
 	int code;
 } code_map[] = {
-	{ -1, -ECONNREFUSED }, /* short answer: the daemon died in the middle of it */
+	{ -1, -ECONNREFUSED },		/* short answer: the daemon died in the middle of it */
+	{ -ECONNRESET, -ECONNREFUSED }, /* it died with our connection still in its queue */
+	{ -EPIPE, -ECONNREFUSED },
+	{ -ENOTCONN, -ECONNREFUSED },
 	{ SANLK_AIO_TIMEOUT, -ETIMEDOUT },
 	{ SANLK_DBLOCK_LVER, -EBUSY }, /* ballots lost to another host */
 	{ SANLK_DBLOCK_MBAL, -EBUSY },

@@ -21,7 +21,10 @@ static const struct {
 	int code;
 } codes[] = {
 	{ 0, 0 },
-	{ -1, -ECONNREFUSED }, /* and never -EPERM, which says "wrong generation" */
+	{ -1, -ECONNREFUSED },		/* and never -EPERM, which says "wrong generation" */
+	{ -ECONNRESET, -ECONNREFUSED }, /* killed with our connection in its queue */
+	{ -EPIPE, -ECONNREFUSED },
+	{ -ENOTCONN, -ECONNREFUSED },
 	{ -ENOSPC, -ENOSPC },
 	{ -ESRCH, -ESRCH },
 	{ -202, -ETIMEDOUT },
