@@ -4,7 +4,7 @@
 # Layers point down only: base <- core <- port <- role <- agents, cli, fence (DESIGN.md, section 7).
 source "$(dirname "$0")/lint.sh"
 
-FOREIGN='^(libvirt|libxml|jansson|sanlock|fuse|glib|gio|qb|corosync|crm|pacemaker|libdlm|systemd)'
+FOREIGN='^(libvirt|libxml|jansson|sanlock|fuse|glib|gio|qb|corosync|crm|pacemaker|libdlm|systemd|netlink)'
 
 # may FILE'S-ROOM INCLUDED: true when the first may use the second
 may() {
@@ -13,8 +13,8 @@ may() {
 	lib/core:lib/base/* | lib/core:lib/core/*) ;;
 	lib/port:lib/base/* | lib/port:lib/core/* | lib/port:lib/port/*) ;;
 	lib/role:lib/*) ;;
-	resource-agent:lib/* | csv:lib/* | cli:lib/* | fence:lib/*) ;;
-	resource-agent:resource-agent/* | csv:csv/* | cli:cli/* | fence:fence/*) ;;
+	resource-agent:lib/* | csv:lib/* | cli:lib/* | clusterd:lib/* | fence:lib/*) ;;
+	resource-agent:resource-agent/* | csv:csv/* | cli:cli/* | clusterd:clusterd/* | fence:fence/*) ;;
 	lab:lab/* | lab:lib/base/*) ;;
 	tests*:*) ;;
 	*) return 1 ;;
@@ -46,6 +46,10 @@ while IFS= read -r file; do
 	case $room in
 	lib/port) ((count <= 1)) || lint_bad "$file: more than one foreign library:$families" ;;
 	lib/*) ((!count)) || lint_bad "$file: $room must not know a foreign library:$families" ;;
+	clusterd) # its loop and its messages; everything else behind a port
+		foreign=$(tr ' ' '\n' <<<"$families" | sed -E '/^(glib|gio|jansson)?$/d' | sort -u | tr '\n' ' ')
+		[[ -z $foreign ]] || lint_bad "$file: speak with $foreign through lib/port"
+		;;
 	resource-agent | csv | fence) ((!count)) || lint_bad "$file: speak with$families through lib/port" ;;
 	esac
 done < <(lint_files '*.c' '*.h')
