@@ -14,6 +14,7 @@ lib_libbase_a_SOURCES = \
 
 lib_libcore_a_SOURCES = \
 	lib/core/evidence.c lib/core/evidence.h \
+	lib/core/iface.h \
 	lib/core/move.c lib/core/move.h \
 	lib/core/record.c lib/core/record.h
 
