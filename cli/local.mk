@@ -7,6 +7,7 @@ cli_vmha_SOURCES = \
 	cli/cli.h \
 	cli/cluster.c cli/cluster.h \
 	cli/heal.c cli/heal.h \
+	cli/heal_run.c \
 	cli/lab.c \
 	cli/main.c \
 	cli/move.c \

@@ -372,107 +372,6 @@ static int migrate_run(int argc, char **argv, struct vmha_err **err)
 	return r;
 }
 
-static int heal_one(const char *name, unsigned int timeout_s, json_t *results,
-		    struct vmha_err **err)
-{
-	char node[VMHA_NODE_SIZE] = "";
-	struct vmha_role role;
-	int r = vmha_cluster_role(name, &role, NULL, err);
-
-	r = r < 0 ? r : vmha_heal_role(&role, timeout_s, node, err);
-	(void)json_array_append_new(results,
-				    json_pack("{s:s, s:b, s:s?, s:s?}", "name", name, "healed",
-					      r == 0, "node", *node ? node : NULL, "problem",
-					      r < 0 && err ? vmha_err_text(*err) : NULL));
-	if (r == 0) {
-		vmha_output_step("%s: %s%s, managed", name, *node ? "runs on " : "stopped", node);
-	}
-	return r;
-}
-
-/* Roles that need it: not as they should be, or with a move's constraint left. */
-static int heal_names(json_t *names, struct vmha_err **err)
-{
-	vmha_autoprimitives struct vmha_pcmk_primitives *list = NULL;
-	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
-	size_t i;
-	int r = vmha_cluster_need(&s, err);
-
-	r = r < 0 ? r : vmha_pcmk_primitives_read("vm", &list, err);
-	for (i = 0; r == 0 && i < list->count; i++) {
-		json_t *one = vmha_roles_one(s, &list->items[i]);
-		vmha_autofree char *left = vmha_str_printf("cli-prefer-%s", list->items[i].id);
-
-		if (!json_is_true(json_object_get(one, "ok")) ||
-		    (left && vmha_pcmk_id_used(left, NULL) == 1)) {
-			(void)json_array_append_new(names, json_string(list->items[i].id));
-		}
-		json_decref(one);
-	}
-	return r;
-}
-
-static int heal_all(json_t *names, unsigned int timeout_s, json_t *results, struct vmha_err **err)
-{
-	int failed = 0;
-	size_t i;
-
-	for (i = 0; i < json_array_size(names); i++) {
-		vmha_autoerr struct vmha_err *why = NULL;
-
-		if (heal_one(json_string_value(json_array_get(names, i)), timeout_s, results,
-			     &why) < 0) {
-			failed++;
-			(void)vmha_err_set(err, -EIO, "%s", vmha_err_text(why));
-			if (json_array_size(names) > 1) {
-				(void)fprintf(stderr, "vmha: %s\n", vmha_err_text(why));
-			}
-		}
-	}
-	if (failed > 0 && json_array_size(names) > 1) {
-		(void)vmha_err_set(err, -EIO, "%d of %zu roles could not be healed", failed,
-				   json_array_size(names));
-	}
-	return failed ? -EIO : 0;
-}
-
-static int heal_run(int argc, char **argv, struct vmha_err **err)
-{
-	const char *timeout = NULL;
-	const struct vmha_option opts[] = { { .name = "timeout", .value = &timeout }, { 0 } };
-	uint64_t timeout_s = HEAL_TIMEOUT_S;
-	json_t *results = NULL;
-	json_t *names = NULL;
-	int r = vmha_options_take(&argc, argv, opts, err);
-	int i;
-
-	if (r != 0) {
-		return r;
-	}
-	if (timeout && vmha_str_u64(timeout, 5, 3600, &timeout_s) < 0) {
-		return vmha_usage(err, "--timeout is 5 to 3600 s, not '%s'", timeout);
-	}
-	r = vmha_need_root(err);
-	if (r < 0) {
-		return r;
-	}
-	results = json_array();
-	names = json_array();
-	for (i = 1; i < argc; i++) {
-		(void)json_array_append_new(names, json_string(argv[i]));
-	}
-	r = argc > 1 ? 0 : heal_names(names, err);
-	if (r == 0 && json_array_size(names) == 0) {
-		vmha_output_step("nothing to heal");
-	}
-	r = r < 0 ? r : heal_all(names, (unsigned int)timeout_s, results, err);
-	json_decref(names);
-	if (vmha_output_json(results) < 0 && r == 0) {
-		r = -EIO;
-	}
-	return r;
-}
-
 const struct vmha_command vmha_commands_move[] = {
 	{
 		.name = "migrate",
@@ -489,20 +388,6 @@ const struct vmha_command vmha_commands_move[] = {
 			"                not converge); default: the role's own mode\n"
 			"  --timeout S   cancel after S seconds, 5 to 86400 (default: 600)\n",
 		.run = migrate_run,
-	},
-	{
-		.name = "heal",
-		.args = "[VM...] [--timeout S]",
-		.summary = "Bring roles back under management after a failed move",
-		.help = "Aborts what is left of a move, removes its constraint, confirms by lease "
-			"and "
-			"libvirt who runs the\nVM, then makes the cluster forget the failure and "
-			"waits "
-			"until the VM is managed again. Never stops\na VM. Without VM: all roles "
-			"that "
-			"need it.\n\n"
-			"  --timeout S   for each role, 5 to 3600 (default: 60)\n",
-		.run = heal_run,
 	},
 	{ 0 },
 };
