@@ -119,6 +119,7 @@ struct vmha_pcmk_primitive {
 	const char *path;
 	const char *type;
 	const char *target_role;
+	long priority; /* Pacemaker's meta attribute; higher first */
 };
 
 struct vmha_pcmk_primitives {
@@ -186,6 +187,17 @@ int vmha_pcmk_choose_target(const char *role, const char *from, char **ret_node,
 /** As vmha_pcmk_choose_target(), from what crm_simulate -Ls --output-as=xml printed. */
 int vmha_pcmk_scores_parse(const char *xml, const char *role, const char *from, char **ret_node,
 			   struct vmha_err **err);
+
+/* Roles on their way to a node, which Pacemaker does not know yet. */
+struct vmha_pcmk_load {
+	const char *node;
+	unsigned int roles;
+};
+
+/** As vmha_pcmk_scores_parse(); @planned counts where scores are equal, to spread several moves. */
+int vmha_pcmk_scores_choose(const char *xml, const char *role, const char *from,
+			    const struct vmha_pcmk_load *planned, size_t planned_count,
+			    char **ret_node, struct vmha_err **err);
 
 /** A node's attribute (transient or permanent). @return 0; -ENOENT not set */
 int vmha_pcmk_attribute_get(const char *node, const char *name, char **ret_value,

@@ -281,6 +281,19 @@ const struct vmha_pcmk_failure *vmha_pcmk_failure_find(const struct vmha_pcmk_st
 	return newest;
 }
 
+#define SCORE_INFINITY 1000000L
+
+static long score_parse(const char *text)
+{
+	if (strcmp(text, "-INFINITY") == 0) {
+		return -SCORE_INFINITY;
+	}
+	if (strcmp(text, "INFINITY") == 0 || strcmp(text, "+INFINITY") == 0) {
+		return SCORE_INFINITY;
+	}
+	return strtol(text, NULL, 10);
+}
+
 static const char *nvpair(const xmlNode *primitive, const char *set, const char *name)
 {
 	const xmlNode *s;
@@ -308,6 +321,7 @@ static void primitive_read(const xmlNode *x, void *item)
 	p->path = nvpair(x, "instance_attributes", "path");
 	p->type = nvpair(x, "instance_attributes", "type");
 	p->target_role = nvpair(x, "meta_attributes", "target-role");
+	p->priority = score_parse(nvpair(x, "meta_attributes", "priority"));
 	if (!*p->name) {
 		p->name = p->id;
 	}
@@ -344,19 +358,6 @@ void vmha_pcmk_primitives_free(struct vmha_pcmk_primitives *list)
 	}
 }
 
-#define SCORE_INFINITY 1000000L
-
-static long score_parse(const char *text)
-{
-	if (strcmp(text, "-INFINITY") == 0) {
-		return -SCORE_INFINITY;
-	}
-	if (strcmp(text, "INFINITY") == 0 || strcmp(text, "+INFINITY") == 0) {
-		return SCORE_INFINITY;
-	}
-	return strtol(text, NULL, 10);
-}
-
 /* How many resources run on a node, from the same XML: breaks ties as Pacemaker would. */
 static unsigned long node_load(xmlDoc *doc, const char *name)
 {
@@ -366,28 +367,44 @@ static unsigned long node_load(xmlDoc *doc, const char *name)
 	return strtoul(attr(n, "resources_running"), NULL, 10);
 }
 
-int vmha_pcmk_scores_parse(const char *xml, const char *role, const char *from, char **ret_node,
-			   struct vmha_err **err)
+static unsigned long planned_load(const struct vmha_pcmk_load *planned, size_t count,
+				  const char *node)
+{
+	unsigned long sum = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		sum += strcmp(planned[i].node, node) == 0 ? planned[i].roles : 0;
+	}
+	return sum;
+}
+
+int vmha_pcmk_scores_choose(const char *xml, const char *role, const char *from,
+			    const struct vmha_pcmk_load *planned, size_t planned_count,
+			    char **ret_node, struct vmha_err **err)
 {
 	vmha_autofree char *expr = vmha_str_printf(
 		"//node_weight[@id='%s' and starts-with(@function,'pcmk__primitive')]", role);
 	xmlDoc *doc = xml_read(xml);
 	xmlXPathObject *found = doc && expr ? xpath(doc, expr) : NULL;
 	const char *best = NULL;
+	unsigned long best_load = 0;
 	long best_score = 0;
 	int i;
 
 	for (i = 0; found && found->nodesetval && i < found->nodesetval->nodeNr; i++) {
 		const char *node = attr(found->nodesetval->nodeTab[i], "node");
 		long score = score_parse(attr(found->nodesetval->nodeTab[i], "score"));
+		unsigned long load;
 
 		if (strcmp(node, from) == 0 || score < 0) {
 			continue;
 		}
-		if (!best || score > best_score ||
-		    (score == best_score && node_load(doc, node) < node_load(doc, best))) {
+		load = node_load(doc, node) + planned_load(planned, planned_count, node);
+		if (!best || score > best_score || (score == best_score && load < best_load)) {
 			best = node;
 			best_score = score;
+			best_load = load;
 		}
 	}
 	*ret_node = best ? strdup(best) : NULL;
@@ -397,6 +414,12 @@ int vmha_pcmk_scores_parse(const char *xml, const char *role, const char *from, 
 		return vmha_err_set(err, -ENOENT, "no other node may run %s now", role);
 	}
 	return 0;
+}
+
+int vmha_pcmk_scores_parse(const char *xml, const char *role, const char *from, char **ret_node,
+			   struct vmha_err **err)
+{
+	return vmha_pcmk_scores_choose(xml, role, from, NULL, 0, ret_node, err);
 }
 
 int vmha_pcmk_attribute_parse(const char *xml, char **ret_value)

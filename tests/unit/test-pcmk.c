@@ -8,6 +8,7 @@
 #include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/port/pcmk.h"
+#include "lib/port/pcmk_change.h"
 #include "tests/unit/unit.h"
 
 /* What Pacemaker 2.1.5 printed in a lab of three nodes: tests/unit/pcmk. */
@@ -190,6 +191,83 @@ static void the_best_other_node_is_chosen(void)
 	CHECK_STR(node, "node2");
 }
 
+static void planned_moves_spread_over_equal_nodes(void)
+{
+	static const char xml[] = SCORES(WEIGHT("n1", "100") WEIGHT("n2", "0") WEIGHT("n3", "0"));
+	static const struct vmha_pcmk_load planned[] = { { "n3", 2 }, { "n3", 2 } };
+	vmha_autofree char *first = NULL;
+	vmha_autofree char *next = NULL;
+
+	CHECK_INT(vmha_pcmk_scores_choose(xml, "web1", "n1", planned, 1, &first, NULL), 0);
+	CHECK_STR(first, "n3"); /* 2 + 2 roles against 5 on n2 */
+	CHECK_INT(vmha_pcmk_scores_choose(xml, "web1", "n1", planned, 2, &next, NULL), 0);
+	CHECK_STR(next, "n2");
+}
+
+static void constraints_of_moves_and_drains_are_written(void)
+{
+	static const struct vmha_pcmk_place moves[] = { { "web1", "n2" }, { "web2", "n3" } };
+	static const struct vmha_pcmk_place bans[] = { { "db", "n1" } };
+	static const struct vmha_pcmk_place bad[] = { { "a'/><x", "n1" } };
+	vmha_autofree char *both = NULL;
+	char *none = NULL;
+
+	CHECK_INT(vmha_pcmk_places_xml(moves, 2, bans, 1, &both, NULL), 0);
+	CHECK_STR(both, "<configuration><constraints>"
+			"<rsc_location id=\"cli-prefer-web1\" rsc=\"web1\" role=\"Started\" "
+			"node=\"n2\" score=\"INFINITY\"/>"
+			"<rsc_location id=\"cli-prefer-web2\" rsc=\"web2\" role=\"Started\" "
+			"node=\"n3\" score=\"INFINITY\"/>"
+			"<rsc_location id=\"vmha-drain-n1-db\" rsc=\"db\" node=\"n1\" "
+			"score=\"-INFINITY\"/></constraints></configuration>");
+	CHECK_INT(vmha_pcmk_places_xml(NULL, 0, NULL, 0, &none, NULL), -EINVAL);
+	CHECK_INT(vmha_pcmk_places_xml(bad, 1, NULL, 0, &none, NULL), -EINVAL);
+	CHECK_INT(vmha_pcmk_places_xml(NULL, 0, bad, 1, &none, NULL), -EINVAL);
+	CHECK(none == NULL);
+}
+
+static void constraints_to_remove_are_named(void)
+{
+	static const char *const roles[] = { "web1", "web2" };
+	static const char *const bad[] = { "web1' or '1'='1" };
+	vmha_autofree char *moves = NULL;
+	vmha_autofree char *bans = NULL;
+	char *none = NULL;
+
+	CHECK_INT(vmha_pcmk_moves_expr(roles, 2, &moves, NULL), 0);
+	CHECK_STR(moves, "//constraints/rsc_location[@id='cli-prefer-web1' or "
+			 "@id='cli-prefer-web2']");
+	CHECK_INT(vmha_pcmk_moves_expr(roles, 0, &none, NULL), -EINVAL);
+	CHECK_INT(vmha_pcmk_moves_expr(bad, 1, &none, NULL), -EINVAL);
+	CHECK_INT(vmha_pcmk_bans_expr("n1", &bans, NULL), 0);
+	CHECK_STR(bans, "//constraints/rsc_location[starts-with(@id,'vmha-drain-n1-') and "
+			"@node='n1']");
+	CHECK_INT(vmha_pcmk_bans_expr("n1'", &none, NULL), -EINVAL);
+}
+
+static void bans_of_one_node_are_read(void)
+{
+	static const char xml[] =
+		"<constraints><rsc_location id='cli-prefer-a' rsc='a' node='n1' score='INFINITY'/>"
+		"<rsc_location id='vmha-drain-n1-a' rsc='a' node='n1' score='-INFINITY'/>"
+		"<rsc_location id='vmha-drain-n1-b-c' rsc='c' node='n1-b' score='-INFINITY'/>"
+		"<rsc_order id='vmha-drain-n1-x' first='a' then='b'/>"
+		"<rsc_location id='vmha-drain-n1-b' rsc='b' node='n1' score='-INFINITY'/>"
+		"</constraints>";
+	vmha_autofree char **roles = NULL;
+	vmha_autofree char **empty = NULL;
+	size_t count = 9;
+
+	CHECK_INT(vmha_pcmk_bans_parse(xml, "n1", &roles, &count, NULL), 0);
+	CHECK_INT(count, 2);
+	CHECK_STR(roles[0], "a");
+	CHECK_STR(roles[1], "b");
+	CHECK_INT(vmha_pcmk_bans_parse("<constraints/>", "n1", &empty, &count, NULL), 0);
+	CHECK_INT(count, 0);
+	CHECK_INT(vmha_pcmk_bans_parse("<other/>", "n1", &empty, &count, NULL), -EBADMSG);
+	CHECK_INT(vmha_pcmk_bans_parse("", "n1", &empty, &count, NULL), -EBADMSG);
+}
+
 static void an_attribute_is_read(void)
 {
 	vmha_autofree char *value = NULL;
@@ -215,6 +293,10 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(failures_name_roles_with_underscores),
 	UNIT_TEST(primitives_are_read),
 	UNIT_TEST(the_best_other_node_is_chosen),
+	UNIT_TEST(planned_moves_spread_over_equal_nodes),
+	UNIT_TEST(constraints_of_moves_and_drains_are_written),
+	UNIT_TEST(constraints_to_remove_are_named),
+	UNIT_TEST(bans_of_one_node_are_read),
 	UNIT_TEST(an_attribute_is_read),
 };
 
