@@ -16,7 +16,8 @@ lib_libcore_a_SOURCES = \
 	lib/core/evidence.c lib/core/evidence.h \
 	lib/core/iface.h \
 	lib/core/move.c lib/core/move.h \
-	lib/core/record.c lib/core/record.h
+	lib/core/record.c lib/core/record.h \
+	lib/core/settings.c lib/core/settings.h
 
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
 	$(JANSSON_CFLAGS)

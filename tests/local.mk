@@ -18,6 +18,7 @@ unit_tests = \
 	tests/unit/test-pcmk \
 	tests/unit/test-proc \
 	tests/unit/test-record \
+	tests/unit/test-settings \
 	tests/unit/test-str \
 	tests/unit/test-volume
 
@@ -81,6 +82,9 @@ tests_unit_test_proc_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread
 tests_unit_test_record_SOURCES = tests/unit/test-record.c $(inject_sources)
 tests_unit_test_record_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_record_LDFLAGS = $(AM_LDFLAGS) $(inject_wrap)
+
+tests_unit_test_settings_SOURCES = tests/unit/test-settings.c
+tests_unit_test_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
 tests_unit_test_str_SOURCES = tests/unit/test-str.c
 tests_unit_test_str_LDADD = tests/unit/libunit.a lib/libbase.a

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VMHA_CORE_SETTINGS_H
+#define VMHA_CORE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/core/record.h"
+
+/*
+ * Settings of the cluster, and of single nodes where a setting allows it.  They live in the CIB as
+ * `vmha-NAME` (`vmha set` writes them: DESIGN.md, section 3); every clusterd has them as one
+ * struct vmha_settings.  Pure.
+ *
+ * The one table: id, name, type, unit, minimum, default, maximum, per node too, words of a CHOICE
+ * (its value is the index), text.  A row more is a setting more, everywhere.
+ */
+#define VMHA_SETTINGS(X)                                                                           \
+	X(MIGRATION_SLOTS, "migration-slots", NUMBER, "", 1, 1, 16, true, "",                      \
+	  "Migrations that a node takes part in at once, as source or as target.")                 \
+	X(MIGRATION_WAIT, "migration-wait", NUMBER, "s", 0, 10, 60, false, "",                     \
+	  "How long a move that Pacemaker began by itself waits for a free slot before it is "     \
+	  "queued.")                                                                               \
+	X(MIGRATION_STREAMS, "migration-streams", NUMBER, "", 1, 2, 16, false, "",                 \
+	  "Parallel streams that copy memory; 1 is one stream without multifd.")                   \
+	X(MIGRATION_COMPRESSION, "migration-compression", CHOICE, "", 0, 0, 2, false,              \
+	  "none|zlib|zstd", "Compression of memory on its way; needs more than one stream.")       \
+	X(MIGRATION_TLS, "migration-tls", SWITCH, "", 0, 1, 1, false, "",                          \
+	  "Encrypt memory on its way. libvirt's control connection always is.")                    \
+	X(MIGRATION_BANDWIDTH, "migration-bandwidth", NUMBER, "MiB/s", 0, 0, 100000, true, "",     \
+	  "Limit of one migration's rate; 0 is none.")                                             \
+	X(MIGRATION_AUTOCONVERGE, "migration-autoconverge", SWITCH, "", 0, 1, 1, false, "",        \
+	  "Slow a guest down that changes memory faster than it can be copied.")                   \
+	X(MIGRATION_STALL, "migration-stall", NUMBER, "s", 5, 60, 3600, false, "",                 \
+	  "A copy that makes no progress for so long is stalled: the role's policy decides.")      \
+	X(MIGRATION_ORDER, "migration-order", LIST, "", 0, 0, 0, false, "",                        \
+	  "Networks for migrations, best first, by name; empty: by their metric.")                 \
+	X(NETWORK_PROBE, "network-probe", NUMBER, "s", 1, 2, 60, false, "",                        \
+	  "How often a node calls its peers on every network.")                                    \
+	X(NETWORK_PORT, "network-port", NUMBER, "", 1024, 5409, 65535, false, "",                  \
+	  "UDP port of these calls.")                                                              \
+	X(FAILBACK_WINDOW, "failback-window", WINDOW, "", 0, -1, 0, false, "",                     \
+	  "When roles go back to a node that was resumed with --failback window: HH:MM-HH:MM, "    \
+	  "local time, or none (then at once).")                                                   \
+	X(SHUTDOWN_DRAIN, "shutdown-drain", NUMBER, "s", 0, 600, 86400, true, "",                  \
+	  "How long a node that shuts down waits for its roles to leave.")                         \
+	X(EVENT_SIZE, "event-size", NUMBER, "MiB", 1, 10, 1024, true, "",                          \
+	  "Size at which the file of events is put aside and a new one begun.")                    \
+	X(EVENT_FILES, "event-files", NUMBER, "", 1, 5, 100, true, "",                             \
+	  "Files of events that are kept beside the one in use.")
+
+enum vmha_setting_type {
+	VMHA_SETTING_NUMBER,
+	VMHA_SETTING_SWITCH, /* on, off */
+	VMHA_SETTING_CHOICE,
+	VMHA_SETTING_WINDOW, /* of the day: first minute * 1440 + last minute; -1 none */
+	VMHA_SETTING_LIST,   /* names with commas between: vmha_settings_order() */
+};
+
+enum vmha_setting_id {
+#define X(id_, ...) VMHA_SETTING_##id_,
+	VMHA_SETTINGS(X)
+#undef X
+		VMHA_SETTINGS_COUNT
+};
+
+#define VMHA_SETTING_PREFIX	"vmha-" /* in the CIB */
+#define VMHA_SETTING_NAME_SIZE	96
+#define VMHA_SETTING_VALUE_SIZE 512
+#define VMHA_NET_VALUE_SIZE	64
+#define VMHA_SETTINGS_NODES_MAX 32
+#define VMHA_SETTINGS_NETS_MAX	128
+
+struct vmha_setting {
+	const char *name;
+	enum vmha_setting_type type;
+	const char *unit; /* "" none */
+	int64_t min;
+	int64_t fallback; /* the default */
+	int64_t max;
+	bool per_node;
+	const char *choices; /* "none|zlib|zstd", or "" */
+	const char *text;
+};
+
+/** What is set. Begin with vmha_settings_default(). */
+struct vmha_settings {
+	int64_t value[VMHA_SETTINGS_COUNT];
+	bool set[VMHA_SETTINGS_COUNT];
+	char order[VMHA_SETTING_VALUE_SIZE];
+	uint32_t nodes_count; /* with values of their own, by name */
+	struct vmha_settings_node {
+		char name[VMHA_NODE_SIZE];
+		int64_t value[VMHA_SETTINGS_COUNT];
+		bool set[VMHA_SETTINGS_COUNT];
+	} nodes[VMHA_SETTINGS_NODES_MAX];
+	uint32_t nets_count; /* properties of networks, by name */
+	struct vmha_settings_net {
+		char name[VMHA_SETTING_NAME_SIZE]; /* "net.10.71.1.0_24.metric" */
+		char value[VMHA_NET_VALUE_SIZE];
+	} nets[VMHA_SETTINGS_NETS_MAX];
+};
+
+/** One thing that is set, as text: how settings are sent, stored and shown. */
+struct vmha_setting_pair {
+	char node[VMHA_NODE_SIZE]; /* "": the whole cluster */
+	char name[VMHA_SETTING_NAME_SIZE];
+	char value[VMHA_SETTING_VALUE_SIZE];
+};
+
+const struct vmha_setting *vmha_setting_info(enum vmha_setting_id id);
+/** @return true and the setting of that name (without the prefix); false: there is none */
+bool vmha_setting_find(const char *name, enum vmha_setting_id *ret_id);
+/** A value as text, as vmha_settings_put() takes it; not for a LIST. */
+void vmha_setting_format(enum vmha_setting_id id, int64_t value, char *buf, size_t size);
+/** What values it takes, with unit: "1 to 16", "on or off", "none, zlib or zstd". */
+void vmha_setting_range(enum vmha_setting_id id, char *buf, size_t size);
+
+/** Nothing set: every value is its default. */
+void vmha_settings_default(struct vmha_settings *s);
+
+/**
+ * Set one value.
+ * @param node  NULL or "": the whole cluster
+ * @param name  of a setting, or a property of a network: net.KEY.name|metric|role|exclude
+ * @param value as text
+ * @return 0; -ENOENT no such setting; -EINVAL, -ERANGE bad value: the text says what it may be;
+ * -EPERM not for single nodes; -ENOSPC too many nodes or networks.  @s is unchanged then.
+ */
+int vmha_settings_put(struct vmha_settings *s, const char *node, const char *name,
+		      const char *value, struct vmha_err **err);
+
+/** Take one value back. @return 0; -ENOENT, -EPERM as vmha_settings_put(); not set is fine */
+int vmha_settings_reset(struct vmha_settings *s, const char *node, const char *name,
+			struct vmha_err **err);
+
+/**
+ * What holds on @node: its own value, else the cluster's, else the default.
+ * @param node NULL: what holds for nodes without a value of their own
+ */
+int64_t vmha_settings_get(const struct vmha_settings *s, enum vmha_setting_id id, const char *node);
+/** @return where that value comes from: "node", "cluster" or "default" */
+const char *vmha_settings_origin(const struct vmha_settings *s, enum vmha_setting_id id,
+				 const char *node);
+/** The most that holds on any node. */
+int64_t vmha_settings_max(const struct vmha_settings *s, enum vmha_setting_id id);
+/** migration-order: names with commas between; "" not set */
+const char *vmha_settings_order(const struct vmha_settings *s);
+
+/** A network's key: its subnet ("10.71.1.0/24", "fd00:1::/64") with '/' as '_' and ':' as '-'. */
+void vmha_setting_net_key(const char *subnet, char *buf, size_t size);
+/** @param field name, metric (1 to 65535), role (none, cluster, client), exclude (on, off)
+ * @return the value set by hand, or NULL */
+const char *vmha_settings_net(const struct vmha_settings *s, const char *key, const char *field);
+
+/**
+ * Walk over all that is set, in one order on all nodes.
+ * @param[in,out] cursor begins with 0
+ * @return false at the end
+ */
+bool vmha_settings_next(const struct vmha_settings *s, size_t *cursor,
+			struct vmha_setting_pair *ret_pair);
+
+#endif
