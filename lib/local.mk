@@ -13,6 +13,7 @@ lib_libbase_a_SOURCES = \
 	lib/base/str.c lib/base/str.h
 
 lib_libcore_a_SOURCES = \
+	lib/core/cluster.h \
 	lib/core/evidence.c lib/core/evidence.h \
 	lib/core/iface.h \
 	lib/core/move.c lib/core/move.h \
@@ -22,6 +23,7 @@ lib_libcore_a_SOURCES = \
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
 	$(JANSSON_CFLAGS)
 lib_libport_a_SOURCES = \
+	lib/port/codec.h \
 	lib/port/nodes.c lib/port/nodes.h \
 	lib/port/domxml.c lib/port/domxml.h \
 	lib/port/lease_inquire.c \
