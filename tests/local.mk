@@ -106,6 +106,7 @@ print-unit-tests:
 # for tests/lint: every include path and definition, one word a line
 print-c-flags:
 	@printf '%s\n' $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) \
-		$(JANSSON_CFLAGS) $(SANLOCK_CFLAGS) $(FUSE_CFLAGS) -std=gnu11 \
+		$(JANSSON_CFLAGS) $(SANLOCK_CFLAGS) $(FUSE_CFLAGS) $(GLIB_CFLAGS) $(QB_CFLAGS) \
+		$(COROSYNC_CFLAGS) $(CIB_CFLAGS) $(NL_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(SYSTEMD_CFLAGS) -std=gnu11 \
 		-DVMHA_SRCDIR='"$(abs_srcdir)"'
 .PHONY: print-unit-tests print-c-flags
