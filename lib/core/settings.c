@@ -9,7 +9,6 @@
 #include "lib/base/str.h"
 
 #define DAY_MINUTES 1440
-#define METRIC_MAX  65535
 #define NET_PREFIX  "net."
 
 static const struct vmha_setting table[] = {
@@ -28,6 +27,11 @@ static const struct vmha_setting table[] = {
 	VMHA_SETTINGS(X)
 #undef X
 };
+
+bool vmha_setting_is_network(const char *name)
+{
+	return vmha_str_starts(name, NET_PREFIX) || strcmp(name, "migration-order") == 0;
+}
 
 const struct vmha_setting *vmha_setting_info(enum vmha_setting_id id)
 {
@@ -81,9 +85,6 @@ void vmha_setting_format(enum vmha_setting_id id, int64_t value, char *buf, size
 			       (int)(value / DAY_MINUTES % 60), (int)(value % DAY_MINUTES / 60),
 			       (int)(value % DAY_MINUTES % 60));
 		break;
-	case VMHA_SETTING_LIST:
-		(void)snprintf(buf, size, "%s", "");
-		break;
 	case VMHA_SETTING_NUMBER:
 	default:
 		(void)snprintf(buf, size, "%" PRId64, value);
@@ -121,9 +122,6 @@ void vmha_setting_range(enum vmha_setting_id id, char *buf, size_t size)
 		break;
 	case VMHA_SETTING_WINDOW:
 		(void)snprintf(buf, size, "HH:MM-HH:MM or none");
-		break;
-	case VMHA_SETTING_LIST:
-		(void)snprintf(buf, size, "names with commas between, or empty");
 		break;
 	case VMHA_SETTING_NUMBER:
 	default:
@@ -175,19 +173,6 @@ static int window_parse(const char *value, int64_t *ret_value)
 	return 0;
 }
 
-/* Printable, nothing that would break a list or a line. */
-static bool text_is_plain(const char *text, size_t size)
-{
-	const char *p;
-
-	for (p = text; *p; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f) {
-			return false;
-		}
-	}
-	return (size_t)(p - text) < size;
-}
-
 static int value_parse(enum vmha_setting_id id, const char *value, int64_t *ret_value)
 {
 	const struct vmha_setting *t = &table[id];
@@ -202,9 +187,6 @@ static int value_parse(enum vmha_setting_id id, const char *value, int64_t *ret_
 		return choice_parse(t->choices, value, ret_value);
 	case VMHA_SETTING_WINDOW:
 		return window_parse(value, ret_value);
-	case VMHA_SETTING_LIST:
-		*ret_value = 0;
-		return text_is_plain(value, VMHA_SETTING_VALUE_SIZE) ? 0 : -EINVAL;
 	case VMHA_SETTING_NUMBER:
 	default:
 		r = vmha_str_u64(value, (uint64_t)t->min, (uint64_t)t->max, &number);
@@ -215,12 +197,6 @@ static int value_parse(enum vmha_setting_id id, const char *value, int64_t *ret_
 	}
 }
 
-static int unknown(const char *name, struct vmha_err **err)
-{
-	return vmha_err_set(err, -ENOENT,
-			    "there is no setting '%.64s': 'vmha config' lists the settings", name);
-}
-
 static int bad_value(enum vmha_setting_id id, int code, const char *value, struct vmha_err **err)
 {
 	char range[128];
@@ -229,7 +205,7 @@ static int bad_value(enum vmha_setting_id id, int code, const char *value, struc
 	vmha_setting_range(id, range, sizeof(range));
 	vmha_setting_format(id, table[id].fallback, standard, sizeof(standard));
 	return vmha_err_set(err, code, "%s cannot be '%.64s': it takes %s (default: %s)",
-			    table[id].name, value, range, *standard ? standard : "empty");
+			    table[id].name, value, range, standard);
 }
 
 static const struct vmha_settings_node *node_find(const struct vmha_settings *s, const char *node)
@@ -278,116 +254,20 @@ static void node_drop_if_empty(struct vmha_settings *s, const struct vmha_settin
 	memset(&s->nodes[s->nodes_count], 0, sizeof(s->nodes[0]));
 }
 
-/* What stands behind the last dot of "net.KEY.FIELD"; NULL when @name is no such name. */
-static const char *net_field(const char *name)
-{
-	const char *key = name + strlen(NET_PREFIX);
-	const char *dot;
-
-	if (!vmha_str_starts(name, NET_PREFIX) || strlen(name) >= VMHA_SETTING_NAME_SIZE) {
-		return NULL;
-	}
-	dot = strrchr(key, '.');
-	if (!dot || dot == key || strspn(key, "0123456789abcdef._-") < (size_t)(dot - key)) {
-		return NULL;
-	}
-	dot++;
-	return strcmp(dot, "name") == 0 || strcmp(dot, "metric") == 0 || strcmp(dot, "role") == 0 ||
-			       strcmp(dot, "exclude") == 0
-		       ? dot
-		       : NULL;
-}
-
-static int net_check(const char *name, const char *value, struct vmha_err **err)
-{
-	const char *field = net_field(name);
-	const char *range = "1 to 63 printable characters without a comma";
-	uint64_t metric = 0;
-	int64_t index = 0;
-	int r = 0;
-
-	if (!field) {
-		return unknown(name, err);
-	}
-	if (strcmp(field, "metric") == 0) {
-		range = "1 to 65535";
-		r = vmha_str_u64(value, 1, METRIC_MAX, &metric);
-	} else if (strcmp(field, "role") == 0) {
-		range = "none, cluster or client";
-		r = choice_parse("none|cluster|client", value, &index);
-	} else if (strcmp(field, "exclude") == 0) {
-		range = "on or off";
-		r = choice_parse("on|off", value, &index);
-	} else if (!*value || strchr(value, ',') || !text_is_plain(value, VMHA_NET_VALUE_SIZE)) {
-		r = -EINVAL;
-	}
-	if (r < 0) {
-		return vmha_err_set(err, r, "%s cannot be '%.64s': it takes %s", name, value,
-				    range);
-	}
-	return 0;
-}
-
-/* @return where @name is, or would be */
-static uint32_t net_place(const struct vmha_settings *s, const char *name, bool *ret_found)
-{
-	uint32_t i;
-
-	for (i = 0; i < s->nets_count && strcmp(s->nets[i].name, name) < 0; i++) {
-	}
-	*ret_found = i < s->nets_count && strcmp(s->nets[i].name, name) == 0;
-	return i;
-}
-
-static int net_put(struct vmha_settings *s, const char *name, const char *value,
-		   struct vmha_err **err)
-{
-	int r = net_check(name, value, err);
-	bool found = false;
-	uint32_t i;
-
-	if (r < 0) {
-		return r;
-	}
-	i = net_place(s, name, &found);
-	if (!found) {
-		if (s->nets_count == VMHA_SETTINGS_NETS_MAX) {
-			return vmha_err_set(err, -ENOSPC,
-					    "at most %d properties of networks may be set",
-					    VMHA_SETTINGS_NETS_MAX);
-		}
-		memmove(&s->nets[i + 1], &s->nets[i], (s->nets_count - i) * sizeof(s->nets[0]));
-		s->nets_count++;
-	}
-	memset(&s->nets[i], 0, sizeof(s->nets[0]));
-	(void)snprintf(s->nets[i].name, sizeof(s->nets[i].name), "%s", name);
-	(void)snprintf(s->nets[i].value, sizeof(s->nets[i].value), "%s", value);
-	return 0;
-}
-
-static int net_reset(struct vmha_settings *s, const char *name, struct vmha_err **err)
-{
-	bool found = false;
-	uint32_t i;
-
-	if (!net_field(name)) {
-		return unknown(name, err);
-	}
-	i = net_place(s, name, &found);
-	if (found) {
-		s->nets_count--;
-		memmove(&s->nets[i], &s->nets[i + 1], (s->nets_count - i) * sizeof(s->nets[0]));
-		memset(&s->nets[s->nets_count], 0, sizeof(s->nets[0]));
-	}
-	return 0;
-}
-
 /* Is @name to be had, for @node? */
 static int name_check(const char *node, const char *name, enum vmha_setting_id *ret_id,
 		      struct vmha_err **err)
 {
+	if (vmha_setting_is_network(name)) {
+		return vmha_err_set(err, -ENOENT,
+				    "%.64s is a property of networks: use 'vmha network set' or "
+				    "'vmha network order'",
+				    name);
+	}
 	if (!vmha_setting_find(name, ret_id)) {
-		return unknown(name, err);
+		return vmha_err_set(err, -ENOENT,
+				    "there is no setting '%.64s': 'vmha config' lists the settings",
+				    name);
 	}
 	if (*node && !table[*ret_id].per_node) {
 		return vmha_err_set(err, -EPERM,
@@ -410,9 +290,6 @@ int vmha_settings_put(struct vmha_settings *s, const char *node, const char *nam
 	int r;
 
 	node = node ? node : "";
-	if (!*node && vmha_str_starts(name, NET_PREFIX)) {
-		return net_put(s, name, value, err);
-	}
 	r = name_check(node, name, &id, err);
 	if (r < 0) {
 		return r;
@@ -432,10 +309,6 @@ int vmha_settings_put(struct vmha_settings *s, const char *node, const char *nam
 		n->set[id] = true;
 		return 0;
 	}
-	if (table[id].type == VMHA_SETTING_LIST) {
-		memset(s->order, 0, sizeof(s->order));
-		(void)snprintf(s->order, sizeof(s->order), "%s", value);
-	}
 	s->value[id] = number;
 	s->set[id] = true;
 	return 0;
@@ -449,9 +322,6 @@ int vmha_settings_reset(struct vmha_settings *s, const char *node, const char *n
 	int r;
 
 	node = node ? node : "";
-	if (!*node && vmha_str_starts(name, NET_PREFIX)) {
-		return net_reset(s, name, err);
-	}
 	r = name_check(node, name, &id, err);
 	if (r < 0) {
 		return r;
@@ -459,9 +329,6 @@ int vmha_settings_reset(struct vmha_settings *s, const char *node, const char *n
 	if (!*node) {
 		s->value[id] = 0;
 		s->set[id] = false;
-		if (table[id].type == VMHA_SETTING_LIST) {
-			memset(s->order, 0, sizeof(s->order));
-		}
 		return 0;
 	}
 	n = node_find(s, node);
@@ -507,47 +374,13 @@ int64_t vmha_settings_max(const struct vmha_settings *s, enum vmha_setting_id id
 	return max;
 }
 
-const char *vmha_settings_order(const struct vmha_settings *s)
-{
-	return s->order;
-}
-
-void vmha_setting_net_key(const char *subnet, char *buf, size_t size)
-{
-	char *p;
-
-	(void)snprintf(buf, size, "%s", subnet);
-	for (p = buf; *p; p++) {
-		if (*p == '/') {
-			*p = '_';
-		} else if (*p == ':') {
-			*p = '-';
-		}
-	}
-}
-
-const char *vmha_settings_net(const struct vmha_settings *s, const char *key, const char *field)
-{
-	char name[VMHA_SETTING_NAME_SIZE];
-	bool found = false;
-	uint32_t i;
-
-	(void)snprintf(name, sizeof(name), NET_PREFIX "%s.%s", key, field);
-	i = net_place(s, name, &found);
-	return found ? s->nets[i].value : NULL;
-}
-
-static void pair_fill(enum vmha_setting_id id, const char *node, int64_t value, const char *order,
+static void pair_fill(enum vmha_setting_id id, const char *node, int64_t value,
 		      struct vmha_setting_pair *ret_pair)
 {
 	memset(ret_pair, 0, sizeof(*ret_pair));
 	(void)snprintf(ret_pair->node, sizeof(ret_pair->node), "%s", node);
 	(void)snprintf(ret_pair->name, sizeof(ret_pair->name), "%s", table[id].name);
-	if (table[id].type == VMHA_SETTING_LIST) {
-		(void)snprintf(ret_pair->value, sizeof(ret_pair->value), "%s", order);
-	} else {
-		vmha_setting_format(id, value, ret_pair->value, sizeof(ret_pair->value));
-	}
+	vmha_setting_format(id, value, ret_pair->value, sizeof(ret_pair->value));
 }
 
 bool vmha_settings_next(const struct vmha_settings *s, size_t *cursor,
@@ -555,27 +388,17 @@ bool vmha_settings_next(const struct vmha_settings *s, size_t *cursor,
 {
 	const size_t count = VMHA_SETTINGS_COUNT;
 
-	/* the cluster's first, then node by node, then the networks' */
+	/* the cluster's first, then node by node */
 	for (; *cursor < count * (1 + s->nodes_count); (*cursor)++) {
 		size_t row = *cursor / count;
 		enum vmha_setting_id id = (enum vmha_setting_id)(*cursor % count);
 		const struct vmha_settings_node *n = row ? &s->nodes[row - 1] : NULL;
 
 		if (n ? n->set[id] : s->set[id]) {
-			pair_fill(id, n ? n->name : "", n ? n->value[id] : s->value[id], s->order,
-				  ret_pair);
+			pair_fill(id, n ? n->name : "", n ? n->value[id] : s->value[id], ret_pair);
 			(*cursor)++;
 			return true;
 		}
-	}
-	if (*cursor - count * (1 + s->nodes_count) < s->nets_count) {
-		size_t i = *cursor - count * (1 + s->nodes_count);
-
-		memset(ret_pair, 0, sizeof(*ret_pair));
-		(void)snprintf(ret_pair->name, sizeof(ret_pair->name), "%s", s->nets[i].name);
-		(void)snprintf(ret_pair->value, sizeof(ret_pair->value), "%s", s->nets[i].value);
-		(*cursor)++;
-		return true;
 	}
 	return false;
 }

@@ -35,8 +35,6 @@
 	  "Slow a guest down that changes memory faster than it can be copied.")                   \
 	X(MIGRATION_STALL, "migration-stall", NUMBER, "s", 5, 60, 3600, false, "",                 \
 	  "A copy that makes no progress for so long is stalled: the role's policy decides.")      \
-	X(MIGRATION_ORDER, "migration-order", LIST, "", 0, 0, 0, false, "",                        \
-	  "Networks for migrations, best first, by name; empty: by their metric.")                 \
 	X(NETWORK_PROBE, "network-probe", NUMBER, "s", 1, 2, 60, false, "",                        \
 	  "How often a node calls its peers on every network.")                                    \
 	X(NETWORK_PORT, "network-port", NUMBER, "", 1024, 5409, 65535, false, "",                  \
@@ -56,7 +54,6 @@ enum vmha_setting_type {
 	VMHA_SETTING_SWITCH, /* on, off */
 	VMHA_SETTING_CHOICE,
 	VMHA_SETTING_WINDOW, /* of the day: first minute * 1440 + last minute; -1 none */
-	VMHA_SETTING_LIST,   /* names with commas between: vmha_settings_order() */
 };
 
 enum vmha_setting_id {
@@ -66,12 +63,12 @@ enum vmha_setting_id {
 		VMHA_SETTINGS_COUNT
 };
 
-#define VMHA_SETTING_PREFIX	"vmha-" /* in the CIB */
+/* In the CIB.  Properties of networks are there as well, and no settings of this table:
+ * lib/core/network.h. */
+#define VMHA_SETTING_PREFIX	"vmha-"
 #define VMHA_SETTING_NAME_SIZE	96
 #define VMHA_SETTING_VALUE_SIZE 512
-#define VMHA_NET_VALUE_SIZE	64
-#define VMHA_SETTINGS_NODES_MAX 32
-#define VMHA_SETTINGS_NETS_MAX	128
+#define VMHA_SETTINGS_NODES_MAX 64
 
 struct vmha_setting {
 	const char *name;
@@ -89,18 +86,12 @@ struct vmha_setting {
 struct vmha_settings {
 	int64_t value[VMHA_SETTINGS_COUNT];
 	bool set[VMHA_SETTINGS_COUNT];
-	char order[VMHA_SETTING_VALUE_SIZE];
 	uint32_t nodes_count; /* with values of their own, by name */
 	struct vmha_settings_node {
 		char name[VMHA_NODE_SIZE];
 		int64_t value[VMHA_SETTINGS_COUNT];
 		bool set[VMHA_SETTINGS_COUNT];
 	} nodes[VMHA_SETTINGS_NODES_MAX];
-	uint32_t nets_count; /* properties of networks, by name */
-	struct vmha_settings_net {
-		char name[VMHA_SETTING_NAME_SIZE]; /* "net.10.71.1.0_24.metric" */
-		char value[VMHA_NET_VALUE_SIZE];
-	} nets[VMHA_SETTINGS_NETS_MAX];
 };
 
 /** One thing that is set, as text: how settings are sent, stored and shown. */
@@ -110,10 +101,12 @@ struct vmha_setting_pair {
 	char value[VMHA_SETTING_VALUE_SIZE];
 };
 
+/** @return true for a property of a network (net.KEY.FIELD) or their order (migration-order) */
+bool vmha_setting_is_network(const char *name);
 const struct vmha_setting *vmha_setting_info(enum vmha_setting_id id);
 /** @return true and the setting of that name (without the prefix); false: there is none */
 bool vmha_setting_find(const char *name, enum vmha_setting_id *ret_id);
-/** A value as text, as vmha_settings_put() takes it; not for a LIST. */
+/** A value as text, as vmha_settings_put() takes it. */
 void vmha_setting_format(enum vmha_setting_id id, int64_t value, char *buf, size_t size);
 /** What values it takes, with unit: "1 to 16", "on or off", "none, zlib or zstd". */
 void vmha_setting_range(enum vmha_setting_id id, char *buf, size_t size);
@@ -124,10 +117,9 @@ void vmha_settings_default(struct vmha_settings *s);
 /**
  * Set one value.
  * @param node  NULL or "": the whole cluster
- * @param name  of a setting, or a property of a network: net.KEY.name|metric|role|exclude
  * @param value as text
  * @return 0; -ENOENT no such setting; -EINVAL, -ERANGE bad value: the text says what it may be;
- * -EPERM not for single nodes; -ENOSPC too many nodes or networks.  @s is unchanged then.
+ * -EPERM not for single nodes; -ENOSPC too many nodes.  @s is unchanged then.
  */
 int vmha_settings_put(struct vmha_settings *s, const char *node, const char *name,
 		      const char *value, struct vmha_err **err);
@@ -146,15 +138,6 @@ const char *vmha_settings_origin(const struct vmha_settings *s, enum vmha_settin
 				 const char *node);
 /** The most that holds on any node. */
 int64_t vmha_settings_max(const struct vmha_settings *s, enum vmha_setting_id id);
-/** migration-order: names with commas between; "" not set */
-const char *vmha_settings_order(const struct vmha_settings *s);
-
-/** A network's key: its subnet ("10.71.1.0/24", "fd00:1::/64") with '/' as '_' and ':' as '-'. */
-void vmha_setting_net_key(const char *subnet, char *buf, size_t size);
-/** @param field name, metric (1 to 65535), role (none, cluster, client), exclude (on, off)
- * @return the value set by hand, or NULL */
-const char *vmha_settings_net(const struct vmha_settings *s, const char *key, const char *field);
-
 /**
  * Walk over all that is set, in one order on all nodes.
  * @param[in,out] cursor begins with 0

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/str.h"
 #include "lib/core/settings.h"
 #include "tests/unit/unit.h"
 
@@ -28,12 +27,10 @@ static void every_row_is_sound(void)
 		vmha_settings_default(&s);
 		CHECK_STR(vmha_settings_origin(&s, id, "n1"), "default");
 		CHECK_INT(vmha_settings_get(&s, id, NULL), t->fallback);
-		if (t->type != VMHA_SETTING_LIST) {
-			vmha_setting_format(id, t->fallback, text, sizeof(text));
-			CHECK_INT(vmha_settings_put(&s, NULL, t->name, text, NULL), 0);
-			CHECK_INT(vmha_settings_get(&s, id, NULL), t->fallback);
-			CHECK_STR(vmha_settings_origin(&s, id, NULL), "cluster");
-		}
+		vmha_setting_format(id, t->fallback, text, sizeof(text));
+		CHECK_INT(vmha_settings_put(&s, NULL, t->name, text, NULL), 0);
+		CHECK_INT(vmha_settings_get(&s, id, NULL), t->fallback);
+		CHECK_STR(vmha_settings_origin(&s, id, NULL), "cluster");
 	}
 }
 
@@ -72,20 +69,11 @@ static void bad_values_are_refused_with_the_range(void)
 	refused(NULL, "failback-window", "24:00-06:00", -ERANGE, "HH:MM-HH:MM");
 	refused(NULL, "failback-window", "22:00-06:0x", -EINVAL, "HH:MM-HH:MM");
 	refused(NULL, "failback-window", "+2:00-06:00", -EINVAL, "HH:MM-HH:MM");
-	refused(NULL, "migration-order", "a\nb", -EINVAL, "names with commas");
-	refused(NULL, "migration-order", longer, -EINVAL, "names with commas");
 	refused("n1", "migration-tls", "on", -EPERM, "whole cluster");
 	refused("n1", "nosuch", "on", -ENOENT, "no setting");
 	refused(longer, "migration-slots", "2", -EINVAL, "too long");
-	refused(NULL, "net.10.0.0.0_24.metric", "0", -ERANGE, "1 to 65535");
-	refused(NULL, "net.10.0.0.0_24.role", "csv", -EINVAL, "none, cluster or client");
-	refused(NULL, "net.10.0.0.0_24.exclude", "1", -EINVAL, "on or off");
-	refused(NULL, "net.10.0.0.0_24.name", "a,b", -EINVAL, "without a comma");
-	refused(NULL, "net.10.0.0.0_24.name", "", -EINVAL, "1 to 63");
-	refused(NULL, "net.10.0.0.0_24.speed", "1", -ENOENT, "no setting");
-	refused(NULL, "net.metric", "1", -ENOENT, "no setting");
-	refused(NULL, "net.10/8.metric", "1", -ENOENT, "no setting");
-	refused("n1", "net.10.0.0.0_24.metric", "1", -ENOENT, "no setting");
+	refused(NULL, "net.10.0.0.0_24.metric", "5", -ENOENT, "use 'vmha network set'");
+	refused(NULL, "migration-order", "a", -ENOENT, "'vmha network order'");
 	refused(NULL, longer, "1", -ENOENT, "no setting");
 }
 
@@ -116,37 +104,10 @@ static void a_node_may_have_its_own(void)
 	CHECK(memcmp(&s, &none, sizeof(s)) == 0);
 }
 
-static void networks_have_properties(void)
-{
-	struct vmha_settings s;
-	char key[VMHA_SETTING_NAME_SIZE];
-
-	vmha_settings_default(&s);
-	vmha_setting_net_key("fd00:1::/64", key, sizeof(key));
-	CHECK_STR(key, "fd00-1--_64");
-	CHECK_INT(vmha_settings_put(&s, NULL, "net.fd00-1--_64.metric", "500", NULL), 0);
-	CHECK_INT(vmha_settings_put(&s, NULL, "net.10.1.0.0_16.name", "Live Migration", NULL), 0);
-	CHECK_INT(vmha_settings_put(&s, NULL, "net.10.1.0.0_16.name", "Migration", NULL), 0);
-	CHECK_STR(vmha_settings_net(&s, key, "metric"), "500");
-	CHECK_STR(vmha_settings_net(&s, "10.1.0.0_16", "name"), "Migration");
-	CHECK(!vmha_settings_net(&s, key, "name"));
-	CHECK_INT(s.nets_count, 2);
-	CHECK_INT(vmha_settings_put(&s, NULL, "migration-order", "Migration,Other", NULL), 0);
-	CHECK_STR(vmha_settings_order(&s), "Migration,Other");
-	CHECK_INT(vmha_settings_reset(&s, NULL, "migration-order", NULL), 0);
-	CHECK_STR(vmha_settings_order(&s), "");
-	CHECK_INT(vmha_settings_reset(&s, NULL, "net.10.1.0.0_16.name", NULL), 0);
-	CHECK_INT(vmha_settings_reset(&s, NULL, "net.10.1.0.0_16.bad", NULL), -ENOENT);
-	CHECK_INT(s.nets_count, 1);
-}
-
 static void what_is_walked_over_can_be_set_again(void)
 {
 	static const char *const all[][3] = {
-		{ "n2", "migration-slots", "4" },	  { "", "net.10.1.0.0_16.role", "none" },
 		{ "", "failback-window", "22:00-06:30" }, { "n1", "migration-slots", "3" },
-		{ "", "migration-compression", "zstd" },  { "", "migration-order", "A,B" },
-		{ "", "net.10.1.0.0_16.exclude", "on" },  { "n1", "shutdown-drain", "0" },
 	};
 	const size_t count = sizeof(all) / sizeof(all[0]);
 	struct vmha_setting_pair pair;
@@ -189,12 +150,6 @@ static void the_store_is_bounded(void)
 	}
 	CHECK_INT(vmha_settings_put(&s, "more", "migration-slots", "2", NULL), -ENOSPC);
 	CHECK_INT(vmha_settings_put(&s, "n5", "migration-slots", "3", NULL), 0);
-	for (i = 0; i < VMHA_SETTINGS_NETS_MAX; i++) {
-		(void)snprintf(name, sizeof(name), "net.10.0.%d.0_24.metric", i);
-		CHECK_INT(vmha_settings_put(&s, NULL, name, "2", NULL), 0);
-	}
-	CHECK_INT(vmha_settings_put(&s, NULL, "net.11.0.0.0_8.metric", "2", NULL), -ENOSPC);
-	CHECK_INT(vmha_settings_put(&s, NULL, "net.10.0.5.0_24.metric", "3", NULL), 0);
 }
 
 static void ranges_are_told(void)
@@ -210,13 +165,9 @@ static void ranges_are_told(void)
 }
 
 static const struct unit_test tests[] = {
-	UNIT_TEST(every_row_is_sound),
-	UNIT_TEST(bad_values_are_refused_with_the_range),
-	UNIT_TEST(a_node_may_have_its_own),
-	UNIT_TEST(networks_have_properties),
-	UNIT_TEST(what_is_walked_over_can_be_set_again),
-	UNIT_TEST(the_store_is_bounded),
-	UNIT_TEST(ranges_are_told),
+	UNIT_TEST(every_row_is_sound),	    UNIT_TEST(bad_values_are_refused_with_the_range),
+	UNIT_TEST(a_node_may_have_its_own), UNIT_TEST(what_is_walked_over_can_be_set_again),
+	UNIT_TEST(the_store_is_bounded),    UNIT_TEST(ranges_are_told),
 };
 
 UNIT_MAIN(tests)
