@@ -15,13 +15,14 @@ lib_libbase_a_SOURCES = \
 lib_libcore_a_SOURCES = \
 	lib/core/cluster.h \
 	lib/core/evidence.c lib/core/evidence.h \
+	lib/core/guest.c lib/core/guest.h \
 	lib/core/iface.h \
 	lib/core/move.c lib/core/move.h \
 	lib/core/record.c lib/core/record.h \
 	lib/core/settings.c lib/core/settings.h
 
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
-	$(JANSSON_CFLAGS) $(QB_CFLAGS)
+	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(LIBVIRT_GLIB_CFLAGS)
 lib_libport_a_SOURCES = \
 	lib/port/codec.h \
 	lib/port/nodes.c lib/port/nodes.h \
@@ -39,6 +40,7 @@ lib_libport_a_SOURCES = \
 	lib/port/tcpabort.c lib/port/tcpabort.h \
 	lib/port/virsh.c lib/port/virsh.h \
 	lib/port/qmp.c lib/port/qmp.h \
+	lib/port/virtevents.c lib/port/virtevents.h \
 	lib/port/virt_child.c lib/port/virt_child.h \
 	lib/port/virt.c lib/port/virt.h
 

@@ -11,6 +11,7 @@ unit_tests = \
 	tests/unit/test-err \
 	tests/unit/test-evidence \
 	tests/unit/test-file \
+	tests/unit/test-guest \
 	tests/unit/test-judge \
 	tests/unit/test-log \
 	tests/unit/test-mono \
@@ -61,6 +62,9 @@ tests_unit_test_evidence_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.
 
 tests_unit_test_file_SOURCES = tests/unit/test-file.c
 tests_unit_test_file_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread
+
+tests_unit_test_guest_SOURCES = tests/unit/test-guest.c
+tests_unit_test_guest_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
 tests_unit_test_log_SOURCES = tests/unit/test-log.c
 tests_unit_test_log_LDADD = tests/unit/libunit.a lib/libbase.a
