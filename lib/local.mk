@@ -3,6 +3,7 @@
 noinst_LIBRARIES += lib/libbase.a lib/libcore.a lib/libport.a lib/librole.a
 
 lib_libbase_a_SOURCES = \
+	lib/base/addr.c lib/base/addr.h \
 	lib/base/cleanup.h \
 	lib/base/conf.c lib/base/conf.h \
 	lib/base/err.c lib/base/err.h \
@@ -18,6 +19,9 @@ lib_libcore_a_SOURCES = \
 	lib/core/guest.c lib/core/guest.h \
 	lib/core/iface.h \
 	lib/core/move.c lib/core/move.h \
+	lib/core/network.c lib/core/network.h \
+	lib/core/network_pair.c lib/core/network_pair.h \
+	lib/core/network_settings.c \
 	lib/core/record.c lib/core/record.h \
 	lib/core/settings.c lib/core/settings.h
 

@@ -3,6 +3,7 @@
 # A new one is a name in unit_tests and its lines below.
 unit_tests = \
 	tests/unit/lease-times \
+	tests/unit/test-addr \
 	tests/unit/test-base-faults \
 	tests/unit/test-cleanup \
 	tests/unit/test-cli \
@@ -16,6 +17,8 @@ unit_tests = \
 	tests/unit/test-log \
 	tests/unit/test-mono \
 	tests/unit/test-move \
+	tests/unit/test-network \
+	tests/unit/test-network-settings \
 	tests/unit/test-pcmk \
 	tests/unit/test-proc \
 	tests/unit/test-record \
@@ -35,6 +38,9 @@ inject_calls = malloc calloc realloc free strdup strndup vasprintf asprintf __va
 	pidfd_open pidfd_send_signal gethostname
 inject_wrap = $(inject_calls:%=-Wl,--wrap=%)
 inject_sources = tests/unit/inject.c tests/unit/inject.h
+
+tests_unit_test_addr_SOURCES = tests/unit/test-addr.c
+tests_unit_test_addr_LDADD = tests/unit/libunit.a lib/libbase.a
 
 tests_unit_test_base_faults_SOURCES = tests/unit/test-base-faults.c $(inject_sources)
 tests_unit_test_base_faults_LDADD = tests/unit/libunit.a lib/libbase.a
@@ -79,6 +85,12 @@ EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/unit/pcmk/*.xm
 
 tests_unit_test_move_SOURCES = tests/unit/test-move.c
 tests_unit_test_move_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
+tests_unit_test_network_settings_SOURCES = tests/unit/test-network-settings.c
+tests_unit_test_network_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
+tests_unit_test_network_SOURCES = tests/unit/test-network.c
+tests_unit_test_network_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
 tests_unit_test_proc_SOURCES = tests/unit/test-proc.c
 tests_unit_test_proc_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread

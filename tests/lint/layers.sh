@@ -55,7 +55,7 @@ while IFS= read -r file; do
 done < <(lint_files '*.c' '*.h')
 
 # What the objects really call.
-CORE_MAY='^(vmha_(str|err|evidence|record|fnv64|place|span)[a-z0-9_]*|vmha_mono_(add|diff)|mem[a-z]*|str[a-z0-9]*|__?(sn|vsn|as|vas)printf_chk|v?(sn|as)printf|__(mem|str)[a-z]*_chk|__isoc99_sscanf|__isoc23_[a-z]*|sscanf|strtok_r|calloc|realloc|free|qsort|bsearch|abs|__ctype_[a-z_]*|__errno_location|__stack_chk_fail|__assert_fail|tolower|toupper|_GLOBAL_OFFSET_TABLE_)$'
+CORE_MAY='^(vmha_(addr|str|err|evidence|record|fnv64|place|span)[a-z0-9_]*|vmha_mono_(add|diff)|mem[a-z]*|str[a-z0-9]*|__?(sn|vsn|as|vas)printf_chk|v?(sn|as)printf|__(mem|str)[a-z]*_chk|__isoc99_sscanf|__isoc23_[a-z]*|sscanf|strtok_r|calloc|realloc|free|qsort|bsearch|abs|__ctype_[a-z_]*|__errno_location|__stack_chk_fail|__assert_fail|tolower|toupper|_GLOBAL_OFFSET_TABLE_)$'
 own=$(nm --defined-only "$VMHA_BUILD/lib/libcore.a" | awk 'NF == 3 && $2 ~ /[A-Z]/ { print $3 }' | sort -u)
 called=$(nm -u "$VMHA_BUILD/lib/libcore.a" | awk '$1 == "U" { print $2 }' | sort -u | comm -23 - <(printf '%s\n' "$own") |
 	grep -vE "$CORE_MAY" || true)

@@ -16,7 +16,7 @@ for function in $functions; do
 done
 
 # what cannot fail, or whose failure has no meaning of its own
-SAFE='^(vmha_.*|mem.*|str(chr|rchr|cmp|ncmp|len|cspn|spn|pbrk|str|error|toull|tok_r)|__(sn|vsn|d)printf_chk|v?snprintf|dprintf|__isoc99_sscanf|sscanf|__ctype_.*|__errno_location|__stack_chk_fail|_exit|clock_.*|close|closedir|fclose|dirname|dup2|execvp|getenv|getpid|gettid|setpgid|sig.*|stat|fstat|_GLOBAL_OFFSET_TABLE_)$'
+SAFE='^(vmha_.*|mem.*|str(chr|rchr|cmp|ncmp|len|cspn|spn|pbrk|str|error|toull|tok_r)|__(sn|vsn|d)printf_chk|v?snprintf|dprintf|__isoc99_sscanf|sscanf|__ctype_.*|__errno_location|__stack_chk_fail|_exit|clock_.*|close|closedir|fclose|dirname|dup2|execvp|getenv|getpid|gettid|inet_ntop|inet_pton|setpgid|sig.*|stat|fstat|_GLOBAL_OFFSET_TABLE_)$'
 injected=$(sed -n '/^inject_calls = /,/[^\\]$/p' tests/local.mk | sed 's/^inject_calls = //; s/\\$//' | tr -s ' \t' '\n' | sed '/^$/d' | sort -u)
 for call in $(nm -u "$VMHA_BUILD/lib/libbase.a" | awk '$1 == "U" { print $2 }' | sort -u | grep -vE "$SAFE"); do
 	grep -qx "$call" <<<"$injected" || lint_bad "lib/base calls $call(), which inject.c does not make fail (inject_calls in tests/local.mk)"
