@@ -40,6 +40,7 @@ lib_libport_a_SOURCES = \
 	lib/port/lease_sanlock.c lib/port/lease_sanlock.h \
 	lib/port/pcmk.c lib/port/pcmk.h \
 	lib/port/pcmk_change.c lib/port/pcmk_change.h \
+	lib/port/pcmk_settings.c lib/port/pcmk_settings.h \
 	lib/port/pcmk_xml.c \
 	lib/port/tcpabort.c lib/port/tcpabort.h \
 	lib/port/virsh.c lib/port/virsh.h \

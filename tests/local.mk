@@ -20,6 +20,7 @@ unit_tests = \
 	tests/unit/test-network \
 	tests/unit/test-network-settings \
 	tests/unit/test-pcmk \
+	tests/unit/test-pcmk-settings \
 	tests/unit/test-proc \
 	tests/unit/test-record \
 	tests/unit/test-settings \
@@ -82,6 +83,10 @@ tests_unit_test_pcmk_CPPFLAGS = $(AM_CPPFLAGS) -DVMHA_SRCDIR='"$(abs_srcdir)"'
 tests_unit_test_pcmk_SOURCES = tests/unit/test-pcmk.c
 tests_unit_test_pcmk_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a $(LIBXML_LIBS)
 EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/unit/pcmk/*.xml))
+
+tests_unit_test_pcmk_settings_SOURCES = tests/unit/test-pcmk-settings.c
+tests_unit_test_pcmk_settings_LDADD = tests/unit/libunit.a lib/libport.a lib/libcore.a lib/libbase.a \
+	$(LIBXML_LIBS)
 
 tests_unit_test_move_SOURCES = tests/unit/test-move.c
 tests_unit_test_move_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a

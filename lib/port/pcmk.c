@@ -94,6 +94,20 @@ int vmha_pcmk_id_used(const char *id, struct vmha_err **err)
 	return vmha_err_set(err, r, "%s", vmha_err_text(why));
 }
 
+int vmha_pcmk_cib_read(char **ret_xml, struct vmha_err **err)
+{
+	static const char *const argv[] = { "cibadmin", "--query", NULL };
+
+	return tool_run(argv, NULL, TOOL_TIMEOUT, ret_xml, err);
+}
+
+int vmha_pcmk_patch(const char *xml, struct vmha_err **err)
+{
+	static const char *const argv[] = { "cibadmin", "--patch", "--xml-pipe", NULL };
+
+	return tool_run(argv, xml, TOOL_TIMEOUT, NULL, err);
+}
+
 int vmha_pcmk_configure(const char *xml, struct vmha_err **err)
 {
 	static const char *const argv[] = { "cibadmin", "--modify", "--allow-create", "--xml-pipe",

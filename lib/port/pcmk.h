@@ -140,6 +140,11 @@ static inline void vmha_cleanup_pcmk_primitives(struct vmha_pcmk_primitives **li
 }
 #define vmha_autoprimitives __attribute__((cleanup(vmha_cleanup_pcmk_primitives)))
 
+/** The whole CIB as XML. @param[out] ret_xml caller frees */
+int vmha_pcmk_cib_read(char **ret_xml, struct vmha_err **err);
+/** Apply a patch (<diff format="2">) in one change of the CIB. */
+int vmha_pcmk_patch(const char *xml, struct vmha_err **err);
+
 /** @return 1 something in the configuration has the id @id; 0 nothing has; negative errno */
 int vmha_pcmk_id_used(const char *id, struct vmha_err **err);
 

@@ -107,7 +107,8 @@ static void a_node_may_have_its_own(void)
 static void what_is_walked_over_can_be_set_again(void)
 {
 	static const char *const all[][3] = {
-		{ "", "failback-window", "22:00-06:30" }, { "n1", "migration-slots", "3" },
+		{ "", "failback-window", "22:00-06:30" },
+		{ "n1", "migration-slots", "3" },
 	};
 	const size_t count = sizeof(all) / sizeof(all[0]);
 	struct vmha_setting_pair pair;
@@ -152,6 +153,14 @@ static void the_store_is_bounded(void)
 	CHECK_INT(vmha_settings_put(&s, "n5", "migration-slots", "3", NULL), 0);
 }
 
+static void properties_of_networks_are_known_apart(void)
+{
+	CHECK(vmha_setting_is_network("net.10.0.0.0_24.metric"));
+	CHECK(vmha_setting_is_network("migration-order"));
+	CHECK(!vmha_setting_is_network("network-probe"));
+	CHECK(!vmha_setting_is_network("nosuch"));
+}
+
 static void ranges_are_told(void)
 {
 	char range[64];
@@ -167,7 +176,8 @@ static void ranges_are_told(void)
 static const struct unit_test tests[] = {
 	UNIT_TEST(every_row_is_sound),	    UNIT_TEST(bad_values_are_refused_with_the_range),
 	UNIT_TEST(a_node_may_have_its_own), UNIT_TEST(what_is_walked_over_can_be_set_again),
-	UNIT_TEST(the_store_is_bounded),    UNIT_TEST(ranges_are_told),
+	UNIT_TEST(the_store_is_bounded),    UNIT_TEST(properties_of_networks_are_known_apart),
+	UNIT_TEST(ranges_are_told),
 };
 
 UNIT_MAIN(tests)
