@@ -87,6 +87,24 @@ int vmha_cluster_volume(const char *volume, char **ret_clone, struct vmha_err **
 		volume);
 }
 
+int vmha_cluster_target(const struct vmha_pcmk_state *s, const char *name, struct vmha_err **err)
+{
+	const struct vmha_pcmk_node *n = vmha_pcmk_node_find(s, name);
+
+	if (!n) {
+		return vmha_err_set(err, -ENOENT,
+				    "there is no node named '%s': 'vmha status' lists the nodes",
+				    name);
+	}
+	if (n->remote) {
+		return vmha_err_set(err, -ENOENT,
+				    "%s is a Pacemaker Remote node: it runs no corosync and no "
+				    "sanlock, so it cannot run roles",
+				    name);
+	}
+	return 0;
+}
+
 int vmha_cluster_address(const char *node, const char *self, char **ret_address,
 			 struct vmha_err **err)
 {

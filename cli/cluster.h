@@ -31,6 +31,10 @@ int vmha_cluster_role(const char *name, struct vmha_role *ret_role, char *ret_mo
  */
 int vmha_cluster_volume(const char *volume, char **ret_clone, struct vmha_err **err);
 
+/** @return 0; -ENOENT there is no node @name that runs roles (a Pacemaker Remote node does not) */
+int vmha_cluster_target(const struct vmha_pcmk_state *state, const char *name,
+			struct vmha_err **err);
+
 /** Address at which a node's libvirtd is reached; NULL for this node itself. Caller frees. */
 int vmha_cluster_address(const char *node, const char *self, char **ret_address,
 			 struct vmha_err **err);

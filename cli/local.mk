@@ -6,10 +6,15 @@ cli_vmha_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_
 cli_vmha_SOURCES = \
 	cli/cli.h \
 	cli/cluster.c cli/cluster.h \
+	cli/cold.c cli/cold.h \
+	cli/daemon.c cli/daemon.h \
+	cli/drain.c \
 	cli/heal.c cli/heal.h \
 	cli/heal_run.c \
 	cli/lab.c \
 	cli/main.c \
+	cli/migrate.c cli/migrate.h \
+	cli/migration.c \
 	cli/move.c \
 	cli/node.c \
 	cli/node_cert.c cli/node_cert.h \
@@ -26,6 +31,7 @@ cli_vmha_SOURCES = \
 	cli/output.c cli/output.h \
 	cli/roles.c cli/roles.h \
 	cli/status.c \
+	cli/view.c cli/view.h \
 	cli/vm.c cli/vm.h \
 	cli/vmadd.c \
 	cli/vmcheck.c \
@@ -34,6 +40,7 @@ cli_vmha_SOURCES = \
 	cli/volume.c cli/volume.h \
 	cli/volume_create.c \
 	cli/volume_show.c \
-	cli/volume_storage.c
+	cli/volume_storage.c \
+	cli/watch.c cli/watch.h
 cli_vmha_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
-	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(SANLOCK_LIBS)
+	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(QB_LIBS) $(SANLOCK_LIBS)

@@ -25,6 +25,7 @@ unit_tests = \
 	tests/unit/test-record \
 	tests/unit/test-settings \
 	tests/unit/test-str \
+	tests/unit/test-view \
 	tests/unit/test-volume
 
 check_PROGRAMS += $(unit_tests)
@@ -109,6 +110,11 @@ tests_unit_test_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.
 
 tests_unit_test_str_SOURCES = tests/unit/test-str.c
 tests_unit_test_str_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_view_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DVMHA_SRCDIR='"$(abs_srcdir)"'
+tests_unit_test_view_SOURCES = tests/unit/test-view.c cli/view.c
+tests_unit_test_view_LDADD = tests/unit/libunit.a lib/libbase.a $(JANSSON_LIBS)
+EXTRA_DIST += tests/unit/cli/state.json
 
 tests_unit_test_volume_SOURCES = tests/unit/test-volume.c
 tests_unit_test_volume_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libcore.a \

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/cold.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/cluster.h"
+#include "cli/output.h"
+#include "lib/base/cleanup.h"
+
+#define HALF_S 600
+
+struct cold {
+	struct vmha_role role;
+	char *from;
+	char *to;
+	unsigned int timeout_s;
+};
+
+static void cold_free(struct cold *c)
+{
+	free(c->from);
+	free(c->to);
+}
+
+static int source_check(struct cold *c, const struct vmha_pcmk_state *s, struct vmha_err **err)
+{
+	const struct vmha_pcmk_resource *x = vmha_pcmk_resource_find(s, c->role.name);
+	vmha_autostr struct vmha_str why = { 0 };
+
+	vmha_cluster_why(s, c->role.name, &why);
+	if (!x || x->nodes_count != 1 || strcmp(x->state, "Started") != 0 || x->blocked ||
+	    !x->managed || s->maintenance) {
+		return vmha_err_set(err, -EAGAIN, "%s cannot be moved: %s", c->role.name,
+				    s->maintenance ? "the cluster is in maintenance mode"
+				    : why.text	   ? why.text
+						   : "");
+	}
+	c->from = strdup(x->nodes[0]);
+	return c->from ? 0 : vmha_err_set(err, -ENOMEM, "out of memory");
+}
+
+static int target_check(const struct cold *c, const struct vmha_pcmk_state *s,
+			struct vmha_err **err)
+{
+	const struct vmha_pcmk_node *n = vmha_pcmk_node_find(s, c->to);
+	vmha_autofree char *clone = NULL;
+	int r;
+
+	if (strcmp(c->to, c->from) == 0) {
+		return vmha_err_set(err, -EALREADY, "%s runs on node %s already", c->role.name,
+				    c->to);
+	}
+	r = vmha_cluster_target(s, c->to, err);
+	if (r < 0) {
+		return r;
+	}
+	if (n->standby || n->maintenance || !n->online) {
+		return vmha_err_set(err, -EHOSTUNREACH, "node %s is %s: it takes no roles", c->to,
+				    n->standby	     ? "in standby"
+				    : n->maintenance ? "in maintenance"
+						     : "not online");
+	}
+	r = vmha_cluster_volume(c->role.volume, &clone, err);
+	if (r == 0 && !vmha_pcmk_runs_on(s, clone, c->to)) {
+		r = vmha_err_set(err, -EHOSTUNREACH, "volume %s is not joined on node %s",
+				 c->role.volume, c->to);
+	}
+	return r;
+}
+
+static int plan(struct cold *c, const char *vm, const char *to, struct vmha_err **err)
+{
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	int r = vmha_cluster_need(&s, err);
+
+	r = r < 0 ? r : vmha_cluster_role(vm, &c->role, NULL, err);
+	r = r < 0 ? r : source_check(c, s, err);
+	if (r < 0) {
+		return r;
+	}
+	if (to) {
+		c->to = strdup(to);
+		r = c->to ? 0 : vmha_err_set(err, -ENOMEM, "out of memory");
+	} else {
+		r = vmha_pcmk_choose_target(c->role.name, c->from, &c->to, err);
+	}
+	return r < 0 ? r : target_check(c, s, err);
+}
+
+/* Where it is after all, for the last word. */
+static int elsewhere_tell(const struct cold *c, int r, const char *what, struct vmha_err **err)
+{
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	vmha_autostr struct vmha_str why = { 0 };
+
+	if (vmha_pcmk_state_read(&s, NULL) == 0) {
+		vmha_cluster_why(s, c->role.name, &why);
+	}
+	return vmha_err_set(err, r, "%s was not moved to %s: %s; now %s", c->role.name, c->to, what,
+			    why.text ? why.text : "it is not known where it is");
+}
+
+static int stop(const struct cold *c, struct vmha_err **err)
+{
+	struct vmha_cluster_wait w = { .role = c->role.name,
+				       .goal = VMHA_GOAL_STOPPED,
+				       .timeout_s = c->timeout_s };
+	vmha_autoerr struct vmha_err *why = NULL;
+	int r = vmha_pcmk_meta_set(c->role.name, "target-role", "Stopped", err);
+
+	if (r < 0) {
+		return r;
+	}
+	vmha_output_step("  stopping it on %s", c->from);
+	r = vmha_cluster_wait(&w, NULL, &why);
+	if (r == 0) {
+		return 0;
+	}
+	(void)vmha_pcmk_meta_set(c->role.name, "target-role", NULL, NULL);
+	return elsewhere_tell(c, r,
+			      r == -EINTR	? "interrupted"
+			      : r == -ETIMEDOUT ? "it did not stop in time"
+			      : why		? vmha_err_text(why)
+						: "it did not stop",
+			      err);
+}
+
+/* The constraint first: enabled without it, the VM would start anywhere. */
+static int start(const struct cold *c, struct vmha_err **err)
+{
+	struct vmha_cluster_wait w = { .role = c->role.name,
+				       .goal = VMHA_GOAL_STARTED,
+				       .node = c->to,
+				       .timeout_s = c->timeout_s };
+	vmha_autoerr struct vmha_err *why = NULL;
+	int r = vmha_pcmk_move(c->role.name, c->to, &why);
+	int enabled = vmha_pcmk_meta_set(c->role.name, "target-role", NULL, err);
+
+	if (enabled < 0) {
+		return enabled;
+	}
+	vmha_output_step("  starting it on %s", c->to);
+	if (r == 0) {
+		r = vmha_cluster_wait(&w, NULL, &why);
+	}
+	if (vmha_pcmk_clear(c->role.name, NULL) < 0) {
+		vmha_output_warn("the move's constraint is left: run: vmha heal %s", c->role.name);
+	}
+	return r == 0 ? 0
+		      : elsewhere_tell(c, r, why ? vmha_err_text(why) : "it did not start there",
+				       err);
+}
+
+int vmha_cold_move(const char *vm, const char *to, unsigned int timeout_s, struct vmha_err **err)
+{
+	__attribute__((cleanup(cold_free))) struct cold c = { .timeout_s = timeout_s ? timeout_s
+										     : HALF_S };
+	int r = vmha_need_root(err);
+
+	r = r < 0 ? r : plan(&c, vm, to, err);
+	if (r < 0) {
+		return r;
+	}
+	vmha_output_step("moving %s from %s to %s (cold: it is stopped, and boots there)", vm,
+			 c.from, c.to);
+	r = stop(&c, err);
+	r = r < 0 ? r : start(&c, err);
+	if (r < 0) {
+		return r;
+	}
+	vmha_output_step("%s runs on %s", vm, c.to);
+	return vmha_output_json(json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", vm, "from", c.from,
+					  "to", c.to, "result", "moved", "mode", "cold"));
+}
