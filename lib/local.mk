@@ -22,6 +22,7 @@ lib_libcore_a_SOURCES = \
 	lib/core/network.c lib/core/network.h \
 	lib/core/network_pair.c lib/core/network_pair.h \
 	lib/core/network_settings.c \
+	lib/core/plan.h \
 	lib/core/record.c lib/core/record.h \
 	lib/core/settings.c lib/core/settings.h
 
@@ -42,7 +43,9 @@ lib_libport_a_SOURCES = \
 	lib/port/pcmk_change.c lib/port/pcmk_change.h \
 	lib/port/pcmk_settings.c lib/port/pcmk_settings.h \
 	lib/port/pcmk_xml.c \
+	lib/port/move_json.c lib/port/move_json.h \
 	lib/port/tcpabort.c lib/port/tcpabort.h \
+	lib/port/tcpprobe.c lib/port/tcpprobe.h \
 	lib/port/virsh.c lib/port/virsh.h \
 	lib/port/qmp.c lib/port/qmp.h \
 	lib/port/virtevents.c lib/port/virtevents.h \
@@ -51,8 +54,10 @@ lib_libport_a_SOURCES = \
 
 lib_librole_a_SOURCES = \
 	lib/role/action.c lib/role/action.h \
+	lib/role/connect.c lib/role/connect.h \
 	lib/role/domcheck.c lib/role/domcheck.h \
 	lib/role/leaserule.c lib/role/leaserule.h \
+	lib/role/link.c lib/role/link.h \
 	lib/role/live.c lib/role/live.h \
 	lib/role/migrate.c lib/role/migrate.h \
 	lib/role/monitor.c lib/role/monitor.h \
@@ -64,8 +69,10 @@ lib_librole_a_SOURCES = \
 	lib/role/process.c lib/role/process.h \
 	lib/role/quick.c lib/role/quick.h \
 	lib/role/role.c lib/role/role.h \
+	lib/role/settle.c lib/role/settle.h \
 	lib/role/start.c lib/role/start.h \
 	lib/role/state.c lib/role/state.h \
 	lib/role/stop.c lib/role/stop.h \
 	lib/role/users.c \
-	lib/role/volume.c lib/role/volume.h
+	lib/role/volume.c lib/role/volume.h \
+	lib/role/watch.c lib/role/watch.h

@@ -19,6 +19,7 @@ unit_tests = \
 	tests/unit/test-move \
 	tests/unit/test-network \
 	tests/unit/test-network-settings \
+	tests/unit/test-move-json \
 	tests/unit/test-pcmk \
 	tests/unit/test-pcmk-settings \
 	tests/unit/test-proc \
@@ -26,6 +27,7 @@ unit_tests = \
 	tests/unit/test-settings \
 	tests/unit/test-str \
 	tests/unit/test-view \
+	tests/unit/test-tcpprobe \
 	tests/unit/test-volume
 
 check_PROGRAMS += $(unit_tests)
@@ -97,6 +99,11 @@ tests_unit_test_network_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/
 
 tests_unit_test_network_SOURCES = tests/unit/test-network.c
 tests_unit_test_network_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+tests_unit_test_move_json_SOURCES = tests/unit/test-move-json.c
+tests_unit_test_move_json_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a $(JANSSON_LIBS)
+
+tests_unit_test_tcpprobe_SOURCES = tests/unit/test-tcpprobe.c
+tests_unit_test_tcpprobe_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a
 
 tests_unit_test_proc_SOURCES = tests/unit/test-proc.c
 tests_unit_test_proc_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef VMHA_PORT_TCPPROBE_H
+#define VMHA_PORT_TCPPROBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/mono.h"
+
+/* One address to be connected to. */
+struct vmha_probe {
+	const char *address; /* numeric, v4 or v6 */
+	const char *local;   /* own address the connection must come from; NULL or "": any */
+	uint16_t port;
+	int result; /* -EINPROGRESS not known yet; 0 connected; -ETIMEDOUT; -EADDRNOTAVAIL the way
+		     * there leads over another network; other negative errno */
+};
+
+/**
+ * Connect to all at once, until the best is known: the first in order that connects, once all
+ * before it have failed.  Those already known (result not -EINPROGRESS) are left alone, later ones
+ * may stay unknown.
+ * @param timeout for all together
+ * @return index of the first that connects; -1: none does
+ */
+int vmha_probe_first(struct vmha_probe *probes, size_t count, struct vmha_span timeout);
+
+#endif
