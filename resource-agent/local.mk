@@ -14,4 +14,4 @@ resource_agent_vm_action_SOURCES = \
 	resource-agent/params.c resource-agent/params.h \
 	resource-agent/vm-action.c
 resource_agent_vm_action_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
-	$(LIBVIRT_LIBS) $(LIBXML_LIBS) $(JANSSON_LIBS) $(SANLOCK_LIBS)
+	$(LIBVIRT_LIBS) $(LIBXML_LIBS) $(JANSSON_LIBS) $(SANLOCK_LIBS) $(QB_LIBS)

@@ -274,17 +274,15 @@ int vmha_virt_job_abort(const char *address, const char *uuid, struct vmha_span 
 
 struct vmha_virt_migration {
 	struct call call;
-	char *uuid;
-	char *address;
 };
 
-int vmha_virt_migrate_start(const char *uuid, const char *address, bool shared_unsafe,
+int vmha_virt_migrate_start(const char *uuid, const struct vmha_virt_migrate_options *options,
 			    struct vmha_virt_migration **ret_migration, struct vmha_err **err)
 {
 	struct vmha_virt_migration *m = calloc(1, sizeof(*m));
 	struct vmha_virt_request req = { .uuid = uuid,
-					 .address = address,
-					 .flag = shared_unsafe,
+					 .address = options->address,
+					 .migrate = options,
 					 .verb = VMHA_VIRT_DO_MIGRATE };
 	int r;
 
@@ -292,10 +290,7 @@ int vmha_virt_migrate_start(const char *uuid, const char *address, bool shared_u
 		return vmha_err_set(err, -ENOMEM, "out of memory starting a migration");
 	}
 	m->call.pidfd = -1;
-	m->uuid = strdup(uuid);
-	m->address = strdup(address);
-	r = m->uuid && m->address ? call_start(&req, &m->call, err)
-				  : vmha_err_set(err, -ENOMEM, "out of memory");
+	r = call_start(&req, &m->call, err); /* the child has its own copy of all that */
 	if (r < 0) {
 		vmha_virt_migrate_free(m);
 		return r;
@@ -321,8 +316,6 @@ void vmha_virt_migrate_free(struct vmha_virt_migration *migration)
 {
 	if (migration) {
 		call_end(&migration->call);
-		free(migration->uuid);
-		free(migration->address);
 		free(migration);
 	}
 }

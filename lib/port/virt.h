@@ -60,6 +60,10 @@ struct vmha_virt_job {
 	bool ended; /* failed or cancelled, and libvirt still clears up after it */
 	uint64_t processed_bytes;
 	uint64_t remaining_bytes;
+	uint64_t total_bytes; /* of memory */
+	uint64_t rate_bps;    /* bytes a second */
+	uint64_t dirty_bps;   /* likewise, that the guest changes */
+	uint64_t iteration;   /* over the memory, from 1 */
 	int64_t elapsed_ms;
 	int64_t downtime_ms; /* -1 unknown; while a job runs: what libvirt expects */
 };
@@ -78,15 +82,22 @@ int vmha_virt_job_abort(const char *address, const char *uuid, struct vmha_span 
 /** A peer-to-peer live migration under way: libvirtd carries it, this process only waits. */
 struct vmha_virt_migration;
 
-/**
- * @param address      migration address of the target: control and memory both use it
- * @param shared_unsafe libvirt cannot see that the images are shared (volume of type dir): they are
- * by declaration
- * @return 0 begun: wait for it, then free it
- */
-int vmha_virt_migrate_start(const char *uuid, const char *address, bool shared_unsafe,
+struct vmha_virt_migrate_options {
+	const char *address;  /* of the target: control and memory both use it */
+	bool shared_unsafe;   /* libvirt cannot see that the images are shared (volume of type dir):
+				 they are by declaration */
+	unsigned int streams; /* parallel connections for the memory; 1: none */
+	const char *compression; /* of parallel streams: "zlib", "zstd"; NULL or "none": none */
+	bool tls;		 /* of the memory; control is always encrypted */
+	bool autoconverge;	 /* slow a guest down that changes memory too fast */
+	uint64_t bandwidth_mib;	 /* a second; 0: no limit */
+};
+
+/** @return 0 begun: wait for it, then free it */
+int vmha_virt_migrate_start(const char *uuid, const struct vmha_virt_migrate_options *options,
 			    struct vmha_virt_migration **ret_migration, struct vmha_err **err);
-/** @return 0 arrived; -EAGAIN still under way after @timeout; else why it failed */
+/** @return 0 arrived; -EAGAIN still under way after @timeout; -ENOTSUP libvirt or QEMU know no such
+ * option; else why it failed */
 int vmha_virt_migrate_wait(struct vmha_virt_migration *migration, struct vmha_span timeout,
 			   struct vmha_err **err);
 /** Stop waiting. libvirtd goes on if it has not ended: abort the job first. */

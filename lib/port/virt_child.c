@@ -15,8 +15,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 
-#define CONNECTIONS 2 /* parallel ones of a migration: best of those measured */
-
 static void quiet(void *data, virErrorPtr error)
 {
 	(void)data;
@@ -217,6 +215,7 @@ static int domain_abort(virDomainPtr dom, const struct vmha_virt_request *req,
 
 static void job_fill(struct vmha_virt_job *job, virTypedParameterPtr params, int count)
 {
+	unsigned long long page = 0;
 	unsigned long long u = 0;
 	int operation = VIR_DOMAIN_JOB_OPERATION_UNKNOWN;
 
@@ -235,6 +234,19 @@ static void job_fill(struct vmha_virt_job *job, virTypedParameterPtr params, int
 	}
 	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_DATA_REMAINING, &u) > 0) {
 		job->remaining_bytes = u;
+	}
+	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_TOTAL, &u) > 0) {
+		job->total_bytes = u;
+	}
+	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_BPS, &u) > 0) {
+		job->rate_bps = u;
+	}
+	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE, &page) > 0 &&
+	    virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE, &u) > 0) {
+		job->dirty_bps = u * page;
+	}
+	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_ITERATION, &u) > 0) {
+		job->iteration = u;
 	}
 	if (virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_TIME_ELAPSED, &u) > 0) {
 		job->elapsed_ms = (int64_t)u;
@@ -267,29 +279,87 @@ static int domain_job(virDomainPtr dom, const struct vmha_virt_request *req,
 	return 0;
 }
 
+/* An option that this libvirt or QEMU does not know can be left out. */
+static int migrate_fail(struct vmha_virt_reply *reply)
+{
+	int code = virGetLastErrorCode();
+	int r = fail(reply);
+
+	switch (code) {
+	case VIR_ERR_INVALID_ARG:
+	case VIR_ERR_ARGUMENT_UNSUPPORTED:
+	case VIR_ERR_OPERATION_UNSUPPORTED:
+	case VIR_ERR_CONFIG_UNSUPPORTED:
+		return -ENOTSUP;
+	default:
+		return r;
+	}
+}
+
+struct migrate_params {
+	virTypedParameterPtr params;
+	int count;
+	int size;
+};
+
+static int params_fill(const struct vmha_virt_migrate_options *o, const char *uri,
+		       struct migrate_params *p)
+{
+	bool parallel = o->streams > 1;
+
+	if (virTypedParamsAddString(&p->params, &p->count, &p->size, VIR_MIGRATE_PARAM_URI, uri) <
+		    0 ||
+	    virTypedParamsAddString(&p->params, &p->count, &p->size,
+				    VIR_MIGRATE_PARAM_LISTEN_ADDRESS, o->address) < 0) {
+		return -ENOMEM;
+	}
+	if (parallel &&
+	    virTypedParamsAddInt(&p->params, &p->count, &p->size,
+				 VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS, (int)o->streams) < 0) {
+		return -ENOMEM;
+	}
+	if (parallel && o->compression && strcmp(o->compression, "none") != 0 &&
+	    virTypedParamsAddString(&p->params, &p->count, &p->size, VIR_MIGRATE_PARAM_COMPRESSION,
+				    o->compression) < 0) {
+		return -ENOMEM;
+	}
+	if (o->bandwidth_mib &&
+	    virTypedParamsAddULLong(&p->params, &p->count, &p->size, VIR_MIGRATE_PARAM_BANDWIDTH,
+				    o->bandwidth_mib) < 0) {
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* An IPv6 address stands in brackets in a URI. */
+static char *uri_make(const char *scheme, const char *address, const char *path)
+{
+	bool v6 = strchr(address, ':');
+
+	return vmha_str_printf("%s://%s%s%s%s", scheme, v6 ? "[" : "", address, v6 ? "]" : "",
+			       path);
+}
+
 static int domain_migrate(virDomainPtr dom, const struct vmha_virt_request *req,
 			  struct vmha_virt_reply *reply)
 {
-	vmha_autofree char *dconn = vmha_str_printf("qemu+tls://%s/system", req->address);
-	vmha_autofree char *uri = vmha_str_printf("tcp://%s", req->address);
-	unsigned int flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_TLS |
-			     VIR_MIGRATE_PARALLEL | VIR_MIGRATE_AUTO_CONVERGE |
-			     (req->flag ? VIR_MIGRATE_UNSAFE : 0);
-	virTypedParameterPtr params = NULL;
-	int count = 0;
-	int max = 0;
-	int r;
+	const struct vmha_virt_migrate_options *o = req->migrate;
+	vmha_autofree char *dconn = uri_make("qemu+tls", o->address, "/system");
+	vmha_autofree char *uri = uri_make("tcp", o->address, "");
+	struct migrate_params p = { 0 };
+	unsigned int flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER;
+	int r = -ENOMEM;
 
-	if (!dconn || !uri ||
-	    virTypedParamsAddString(&params, &count, &max, VIR_MIGRATE_PARAM_URI, uri) < 0 ||
-	    virTypedParamsAddInt(&params, &count, &max, VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS,
-				 CONNECTIONS) < 0) {
-		virTypedParamsFree(params, count);
-		return -ENOMEM;
+	flags |= o->tls ? VIR_MIGRATE_TLS : 0;
+	flags |= o->streams > 1 ? VIR_MIGRATE_PARALLEL : 0;
+	flags |= o->autoconverge ? VIR_MIGRATE_AUTO_CONVERGE : 0;
+	flags |= o->shared_unsafe ? VIR_MIGRATE_UNSAFE : 0;
+	if (dconn && uri && params_fill(o, uri, &p) == 0) {
+		r = virDomainMigrateToURI3(dom, dconn, p.params, (unsigned int)p.count, flags) < 0
+			    ? migrate_fail(reply)
+			    : 0;
 	}
-	r = virDomainMigrateToURI3(dom, dconn, params, (unsigned int)count, flags) < 0 ? fail(reply)
-										       : 0;
-	virTypedParamsFree(params, count);
+	virTypedParamsFree(p.params, p.count);
 	return r;
 }
 
@@ -328,8 +398,8 @@ static int (*const runs[])(virConnectPtr conn, const struct vmha_virt_request *r
 static int child_work(const struct vmha_virt_request *req, struct vmha_virt_reply *reply)
 {
 	bool local = !req->address || req->verb == VMHA_VIRT_DO_MIGRATE;
-	vmha_autofree char *uri = local ? strdup("qemu:///system")
-					: vmha_str_printf("qemu+tls://%s/system", req->address);
+	vmha_autofree char *uri =
+		local ? strdup("qemu:///system") : uri_make("qemu+tls", req->address, "/system");
 	virConnectPtr conn;
 
 	virSetErrorFunc(NULL, quiet);

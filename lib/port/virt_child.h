@@ -42,6 +42,7 @@ struct vmha_virt_request {
 	const char *xml;
 	const char *path;
 	const char *command;
+	const struct vmha_virt_migrate_options *migrate;
 	bool flag;
 };
 

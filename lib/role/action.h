@@ -27,6 +27,7 @@ struct vmha_action {
 	struct vmha_mono deadline; /* when Pacemaker's patience ends, less a margin */
 	char trace[VMHA_ID_SIZE];  /* of this action */
 	enum vmha_move_mode mode;  /* parameter migration_mode */
+	bool quick_on_stall;	   /* a live move that does not converge becomes a quick one */
 	struct vmha_span graceful; /* what a guest gets to power off by itself */
 };
 

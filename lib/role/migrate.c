@@ -12,6 +12,7 @@
 #include "lib/base/str.h"
 #include "lib/port/virt.h"
 #include "lib/role/leaserule.h"
+#include "lib/role/link.h"
 #include "lib/role/live.h"
 #include "lib/role/moving.h"
 #include "lib/role/observe.h"
@@ -78,7 +79,8 @@ static bool attach(const struct vmha_action *act, const char *target, struct vmh
 		return false;
 	}
 	if (vmha_moving_open(act, m) && vmha_str_eq(m->rec.to, target) &&
-	    (m->state == VMHA_MOVE_COPYING || m->state == VMHA_MOVE_SWITCHOVER)) {
+	    (m->state == VMHA_MOVE_CONNECTING || m->state == VMHA_MOVE_COPYING ||
+	     m->state == VMHA_MOVE_SWITCHOVER)) {
 		vmha_log(VMHA_LOG_INFO, "mig=%s vm=%s is under way to %s: followed", m->rec.trace,
 			 act->role.name, target);
 		return true;
@@ -90,35 +92,132 @@ static bool attach(const struct vmha_action *act, const char *target, struct vmh
 	return false;
 }
 
-static int move(const struct vmha_action *act, const char *target, struct vmha_observation *obs,
+/* What clusterd plans goes before the role's own. */
+static void plan_apply(struct vmha_action *act, const struct vmha_plan *plan)
+{
+	if (*plan->trace) {
+		memcpy(act->trace, plan->trace, sizeof(act->trace));
+	}
+	if (*plan->mode) {
+		(void)vmha_move_mode_parse(plan->mode, &act->mode);
+	}
+	if (*plan->on_stall) {
+		act->quick_on_stall = vmha_str_eq(plan->on_stall, "quick");
+	}
+	if (act->mode == VMHA_MODE_AUTO) {
+		act->quick_on_stall = true;
+	}
+}
+
+static int move_live(const struct vmha_action *act, struct vmha_moving *m,
+		     struct vmha_observation *obs, const struct vmha_plan *plan, bool attached,
+		     struct vmha_err **err)
+{
+	int r = attached ? vmha_live_attach(act, m, obs, err)
+			 : vmha_live_run(act, m, obs, plan, err);
+
+	if (r == -ETIME) {
+		vmha_link_say(m->link, m,
+			      "%s cannot be moved live (%s): moved quick instead, it will stand "
+			      "still for some seconds",
+			      act->role.name, vmha_err_text(*err));
+		r = vmha_quick_save(act, m, obs, err);
+	}
+	return r;
+}
+
+/* An earlier agent's job: clusterd is told if it is there, the job goes on in any case. */
+static int move_attached(const struct vmha_action *act, struct vmha_moving *m,
+			 struct vmha_observation *obs, struct vmha_err **err)
+{
+	vmha_autolink struct vmha_link *link = NULL;
+	vmha_autoerr struct vmha_err *e = NULL;
+	int r;
+
+	if (vmha_link_begin(act, m->rec.to, true, &link, &e) < 0) {
+		vmha_log(VMHA_LOG_WARNING, "mig=%s vm=%s followed without clusterd: %s",
+			 m->rec.trace, act->role.name, vmha_err_text(e));
+	}
+	vmha_link_follow(link, m);
+	r = move_live(act, m, obs, NULL, true, err);
+	vmha_link_end(link, m);
+	return r;
+}
+
+/* clusterd has not admitted it: nothing is touched, the record says why. */
+static int not_admitted(const struct vmha_action *act, const char *target,
+			const struct vmha_observation *obs, const char *why, struct vmha_err **err)
+{
+	struct vmha_moving m = { 0 };
+
+	if (vmha_moving_begin(act, target, act->mode, obs->lver, &m, NULL) == 0) {
+		(void)vmha_moving_step(act, &m, VMHA_EVENT_REFUSED, why);
+	}
+	return vmha_err_set(err, -ECANCELED, "%s stays on %s: %s", act->role.name, act->node, why);
+}
+
+/* Until clusterd answers: the one address that the target's volume has published. */
+static int plan_without(const char *target, struct vmha_plan *ret_plan)
+{
+	struct vmha_plan plan = { .streams = 2,
+				  .compression = "none",
+				  .tls = true,
+				  .autoconverge = true,
+				  .stall_s = 60,
+				  .networks_count = 1,
+				  .networks = { { .name = "migration" } } };
+	char address[VMHA_NODE_SIZE] = "";
+
+	if (vmha_peer_address(target, address, NULL) < 0 ||
+	    strlen(address) >= sizeof(plan.networks[0].address)) {
+		return -ENOENT;
+	}
+	memcpy(plan.networks[0].address, address, strlen(address) + 1);
+	*ret_plan = plan;
+	return 0;
+}
+
+static int move_anew(struct vmha_action *act, const char *target, struct vmha_observation *obs,
+		     struct vmha_err **err)
+{
+	vmha_autolink struct vmha_link *link = NULL;
+	vmha_autoerr struct vmha_err *e = NULL;
+	const struct vmha_plan *plan = NULL;
+	struct vmha_moving m = { 0 };
+	struct vmha_plan alone;
+	int r = vmha_link_begin(act, target, false, &link, &e);
+
+	if (r < 0 && plan_without(target, &alone) == 0) {
+		plan = &alone;
+	} else if (r < 0) {
+		return not_admitted(act, target, obs, vmha_err_text(e), err);
+	}
+	plan = plan ? plan : vmha_link_plan(link);
+	plan_apply(act, plan);
+	r = vmha_moving_begin(act, target, act->mode, obs->lver, &m, err);
+	if (r == 0) {
+		vmha_link_follow(link, &m);
+		r = act->mode == VMHA_MODE_QUICK ? vmha_quick_save(act, &m, obs, err)
+						 : move_live(act, &m, obs, plan, false, err);
+	}
+	vmha_link_end(link, &m);
+	return r;
+}
+
+static int move(struct vmha_action *act, const char *target, struct vmha_observation *obs,
 		struct vmha_err **err)
 {
 	struct vmha_moving m = { 0 };
-	bool attached = attach(act, target, &m);
-	int r;
 
-	if (!attached) {
-		vmha_observe_settled(act, SETTLE, obs);
-		r = obs->verdict.healthy
-			    ? vmha_moving_begin(act, target, act->mode, obs->lver, &m, err)
-			    : vmha_err_set(err, -EAGAIN, "%s does not run properly on %s (%s)",
-					   act->role.name, act->node, obs->text);
-		if (r < 0) {
-			return r;
-		}
+	if (attach(act, target, &m)) {
+		return move_attached(act, &m, obs, err);
 	}
-	if (act->mode == VMHA_MODE_QUICK && !attached) {
-		return vmha_quick_save(act, &m, obs, err);
+	vmha_observe_settled(act, SETTLE, obs);
+	if (!obs->verdict.healthy) {
+		return vmha_err_set(err, -EAGAIN, "%s does not run properly on %s (%s)",
+				    act->role.name, act->node, obs->text);
 	}
-	r = vmha_live_run(act, &m, obs, attached, err);
-	if (r == -ETIME) {
-		vmha_log(VMHA_LOG_WARNING,
-			 "mig=%s vm=%s cannot be moved live (%s): moved quick instead, it will "
-			 "stand still for some seconds",
-			 m.rec.trace, act->role.name, vmha_err_text(*err));
-		return vmha_quick_save(act, &m, obs, err);
-	}
-	return r;
+	return move_anew(act, target, obs, err);
 }
 
 static int refuse_paused(const struct vmha_action *act, const struct vmha_observation *obs,

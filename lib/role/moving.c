@@ -80,6 +80,9 @@ unsigned int vmha_moving_step(const struct vmha_action *act, struct vmha_moving 
 		 vmha_span_ms(vmha_mono_diff(moving->since, now)), reason ? " reason=" : "",
 		 reason ? reason : "");
 	moving->since = now;
+	if (moving->told) {
+		moving->told(moving);
+	}
 	return step.effects;
 }
 

@@ -3,17 +3,23 @@
 #define VMHA_ROLE_MOVING_H
 
 #include "lib/core/move.h"
+#include "lib/core/plan.h"
 #include "lib/role/action.h"
 
 /*
  * A move under way as its record on the volume has it.  The record outlives any process; its writer
  * is the agent of the node that has the word in that state (lib/core/move.h).
  */
+struct vmha_link;
+
 struct vmha_moving {
 	struct vmha_move_record rec;
 	enum vmha_move_state state;
 	struct vmha_mono since;
 	struct vmha_mono begun;
+	char network[VMHA_PLAN_NAME_SIZE]; /* that it goes over; "" none yet, or not known */
+	struct vmha_link *link;		   /* to clusterd (link.h); NULL: none */
+	void (*told)(const struct vmha_moving *moving); /* after each step, may be NULL */
 };
 
 /** Begin one in PREPARING. @param lver of the source, while it holds the lease */

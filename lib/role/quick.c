@@ -13,10 +13,10 @@
 #include "lib/base/proc.h"
 #include "lib/port/virt.h"
 #include "lib/role/leaserule.h"
-#include "lib/role/live.h"
 #include "lib/role/owner.h"
 #include "lib/role/peers.h"
 #include "lib/role/present.h"
+#include "lib/role/settle.h"
 #include "lib/role/start.h"
 #include "lib/role/state.h"
 
@@ -94,7 +94,7 @@ static int save_failed(const struct vmha_action *act, struct vmha_moving *m,
 	int r;
 
 	(void)vmha_virt_job_abort(NULL, act->rec.uuid, vmha_action_left(act, ASK_PATIENCE), NULL);
-	r = vmha_live_settle(act, m->rec.to, was->lver, &obs, &e);
+	r = vmha_settle(act, m->rec.to, was->lver, &obs, &e);
 	vmha_role_path(&act->role, VMHA_FILE_STATE, path);
 	switch (r) {
 	case VMHA_SETTLED_HERE:

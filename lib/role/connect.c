@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/role/connect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/port/virt.h"
+#include "lib/role/link.h"
+
+#define LIBVIRT_TLS_PORT 16514
+#define PROBE_PATIENCE	 VMHA_SPAN_S(1)
+#define PING_PATIENCE	 VMHA_SPAN_MS(1500) /* at least, for a network */
+#define ALL_PATIENCE	 VMHA_SPAN_S(3)	    /* for all of them: a refusal comes within 5 s */
+
+void vmha_connect_begin(struct vmha_connect *c, const struct vmha_plan *plan)
+{
+	unsigned int i;
+
+	*c = (struct vmha_connect){ .plan = plan };
+	c->deadline = vmha_mono_add(vmha_mono_now(), ALL_PATIENCE);
+	for (i = 0; i < plan->networks_count; i++) {
+		c->probes[i] = (struct vmha_probe){
+			.address = plan->networks[i].address,
+			.local = plan->networks[i].local,
+			.port = LIBVIRT_TLS_PORT,
+			.result = -EINPROGRESS,
+		};
+	}
+}
+
+void vmha_connect_free(struct vmha_connect *c)
+{
+	vmha_str_free(&c->failures);
+}
+
+static void note(struct vmha_connect *c, struct vmha_moving *m, const struct vmha_plan_network *n,
+		 const char *why)
+{
+	(void)vmha_str_add(&c->failures, "%s%s (%s): %s", c->failures.len ? "; " : "", n->name,
+			   n->address, why);
+	vmha_log(VMHA_LOG_WARNING, "mig=%s network \"%s\" (%s) cannot be used: %s", m->rec.trace,
+		 n->name, n->address, why);
+	vmha_link_network(m->link, n->name, n->address, why);
+}
+
+static const char *probe_words(int result)
+{
+	switch (result) {
+	case -ETIMEDOUT:
+		return "no answer within 1 s";
+	case -ECONNREFUSED:
+		return "libvirtd does not listen there";
+	case -EADDRNOTAVAIL:
+		return "the way there leads over another network";
+	default:
+		return strerror(-result);
+	}
+}
+
+void vmha_connect_failed(struct vmha_connect *c, struct vmha_moving *m, const char *why)
+{
+	if (c->tried > 0) {
+		note(c, m, &c->plan->networks[c->tried - 1], why);
+		c->probes[c->tried - 1].result = -EIO;
+	}
+	*m->network = '\0';
+}
+
+/* How long libvirtd may take to answer over this network, so that the later ones get their turn. */
+static struct vmha_span ping_patience(const struct vmha_connect *c)
+{
+	struct vmha_span left = vmha_mono_diff(vmha_mono_now(), c->deadline);
+
+	left.ns /= c->plan->networks_count - c->tried + 1;
+	return left.ns > PING_PATIENCE.ns ? left : PING_PATIENCE;
+}
+
+/* One network whose address accepts connections: does libvirtd there speak with us? */
+static int ping(const struct vmha_action *act, struct vmha_connect *c, struct vmha_moving *m,
+		const struct vmha_plan_network *n)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	int r;
+
+	memcpy(m->network, n->name, sizeof(m->network));
+	(void)snprintf(m->rec.address, sizeof(m->rec.address), "%s", n->address);
+	r = vmha_virt_ping(n->address, vmha_action_left(act, ping_patience(c)), &err);
+	if (r < 0) {
+		vmha_connect_failed(c, m, vmha_err_text(err));
+	}
+	return r;
+}
+
+int vmha_connect_next(const struct vmha_action *act, struct vmha_connect *c, struct vmha_moving *m,
+		      struct vmha_err **err)
+{
+	const struct vmha_plan *plan = c->plan;
+
+	while (c->tried < plan->networks_count && !vmha_mono_passed(c->deadline)) {
+		const struct vmha_plan_network *n = &plan->networks[c->tried];
+		int result;
+
+		if (c->probes[c->tried].result == -EINPROGRESS) {
+			(void)vmha_probe_first(c->probes, plan->networks_count,
+					       vmha_action_left(act, PROBE_PATIENCE));
+		}
+		result = c->probes[c->tried++].result;
+		if (result < 0) {
+			note(c, m, n, probe_words(result));
+		} else if (ping(act, c, m, n) == 0) {
+			return 0;
+		}
+	}
+	for (; c->tried < plan->networks_count; c->tried++) {
+		note(c, m, &plan->networks[c->tried], "not tried: no time was left");
+	}
+	if (!plan->networks_count) {
+		return vmha_err_set(err, -ENETUNREACH,
+				    "no migration network connects %s with %s%s%s", m->rec.from,
+				    m->rec.to, *plan->excluded ? ": " : "", plan->excluded);
+	}
+	return vmha_err_set(err, -ENETUNREACH, "no migration network reaches %s: %s%s%s", m->rec.to,
+			    c->failures.text ? c->failures.text : "out of memory",
+			    *plan->excluded ? "; " : "", plan->excluded);
+}

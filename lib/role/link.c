@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/role/link.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/port/ipc_client.h"
+#include "lib/port/move_json.h"
+
+#define OPEN_PATIENCE  VMHA_SPAN_MS(500)
+#define BEGIN_PATIENCE VMHA_SPAN_S(12)
+#define TELL_PATIENCE  VMHA_SPAN_MS(500) /* nobody runs in the switchover: never long */
+#define AGAIN	       VMHA_SPAN_S(2)	 /* after a failure */
+
+struct vmha_link {
+	const struct vmha_action *act;
+	struct vmha_ipc *ipc; /* NULL: lost */
+	struct vmha_plan *plan;
+	uint64_t id;
+	char to[VMHA_NODE_SIZE];
+	char trace[VMHA_ID_SIZE];
+	struct vmha_mono again; /* not asked before */
+	bool lost;		/* and that was said */
+	char *abort;		/* why */
+};
+
+void vmha_link_free(struct vmha_link *link)
+{
+	if (link) {
+		vmha_ipc_close(link->ipc);
+		free(link->plan);
+		free(link->abort);
+		free(link);
+	}
+}
+
+/*
+ * What a death leaves, of this agent or of clusterd, while a move is under way:
+ *
+ *   agent (source)             clusterd (source)           libvirtd            what is left
+ *   move-begin                 record RUNNING                                  agent dies: no job,
+ * no record here: KEPT job started                                            copies agent dies:
+ * libvirtd copies on; clusterd aborts, a new agent attaches report ...                 dies: agent
+ * copies on, attaches again when it is back: same record sees the lease gone        told "abort":
+ * too late, (SWITCHOVER)               not done                    switches over       agent dies:
+ * nobody aborts; evidence (lease owner, lver) move-end DONE              record ended, slot free
+ * dies before move-end: owner record -> target evidence on the target exit 0 Pacemaker's
+ * migrate_from
+ *
+ * So a death leaves doubt only between the source's stop and the target's lease; there the lease
+ * itself decides, never who died.
+ */
+static void lose(struct vmha_link *link, const struct vmha_err *err)
+{
+	if (!link->lost) {
+		vmha_log(VMHA_LOG_WARNING, "mig=%s vm=%s the move goes on without clusterd: %s",
+			 link->trace, link->act->role.name, vmha_err_text(err));
+	}
+	link->lost = true;
+	link->again = vmha_mono_add(vmha_mono_now(), AGAIN);
+}
+
+static void drop(struct vmha_link *link)
+{
+	vmha_ipc_close(link->ipc);
+	link->ipc = NULL;
+}
+
+static void tell(struct vmha_link *link, const char *request)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	vmha_autofree char *reply = NULL;
+	int r;
+
+	if (!link->ipc || !request || !vmha_mono_passed(link->again)) {
+		return;
+	}
+	r = vmha_ipc_call(link->ipc, request, TELL_PATIENCE, &reply, &err);
+	if (r < 0) {
+		lose(link, err);
+		if (r != -ETIMEDOUT) { /* late answers do no harm */
+			drop(link);
+		}
+		return;
+	}
+	if (vmha_move_json_ok(reply, &err) < 0) {
+		vmha_log(VMHA_LOG_INFO, "mig=%s vm=%s clusterd: %s", link->trace,
+			 link->act->role.name, vmha_err_text(err));
+	}
+}
+
+static int ask(struct vmha_link *link, bool attach, struct vmha_span patience,
+	       struct vmha_plan **ret_plan, struct vmha_err **err)
+{
+	const struct vmha_action *act = link->act;
+	const struct vmha_move_ask question = {
+		.vm = act->role.name,
+		.volume = act->role.volume,
+		.from = act->node,
+		.to = link->to,
+		.trace = link->trace,
+		.mode = vmha_move_mode_name(act->mode),
+		.timeout_ms = vmha_span_ms(vmha_mono_diff(vmha_mono_now(), act->deadline)),
+		.pid = getpid(),
+		.attach = attach,
+	};
+	vmha_autofree char *request = vmha_move_json_begin(&question);
+	vmha_autofree char *reply = NULL;
+	int r = request ? vmha_ipc_call(link->ipc, request, patience, &reply, err) : -ENOMEM;
+
+	return r < 0 ? r : vmha_move_json_plan(reply, ret_plan, err);
+}
+
+static struct vmha_link *link_new(const struct vmha_action *act, const char *to, const char *trace)
+{
+	struct vmha_link *link = calloc(1, sizeof(*link));
+
+	if (link) {
+		link->act = act;
+		(void)snprintf(link->to, sizeof(link->to), "%s", to);
+		(void)snprintf(link->trace, sizeof(link->trace), "%s", trace);
+	}
+	return link;
+}
+
+int vmha_link_begin(const struct vmha_action *act, const char *to, bool attach,
+		    struct vmha_link **ret_link, struct vmha_err **err)
+{
+	vmha_autolink struct vmha_link *link = link_new(act, to, act->trace);
+	int r;
+
+	if (!link) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	r = vmha_ipc_open(&link->ipc, vmha_action_left(act, VMHA_SPAN_S(2)), err);
+	r = r < 0 ? r : ask(link, attach, vmha_action_left(act, BEGIN_PATIENCE), &link->plan, err);
+	if (r < 0) {
+		return r;
+	}
+	link->id = link->plan->id;
+	if (*link->plan->trace) {
+		memcpy(link->trace, link->plan->trace, sizeof(link->trace));
+	}
+	*ret_link = vmha_steal_ptr(link);
+	return 0;
+}
+
+struct vmha_link *vmha_link_join(const struct vmha_action *act, const char *trace)
+{
+	vmha_autolink struct vmha_link *link = link_new(act, act->node, trace);
+
+	if (!link || vmha_ipc_open(&link->ipc, OPEN_PATIENCE, NULL) < 0) {
+		return NULL;
+	}
+	return vmha_steal_ptr(link);
+}
+
+const struct vmha_plan *vmha_link_plan(const struct vmha_link *link)
+{
+	return link->plan;
+}
+
+/* clusterd may have been started again meanwhile: this move is told to it as under way. */
+static void find_again(struct vmha_link *link)
+{
+	vmha_autofree struct vmha_plan *plan = NULL;
+	vmha_autoerr struct vmha_err *err = NULL;
+	int r;
+
+	if (link->ipc || !link->plan || !vmha_mono_passed(link->again)) {
+		return;
+	}
+	r = vmha_ipc_open(&link->ipc, OPEN_PATIENCE, &err);
+	r = r < 0 ? r : ask(link, true, TELL_PATIENCE, &plan, &err);
+	if (r < 0) {
+		drop(link);
+		lose(link, err);
+		return;
+	}
+	link->id = plan->id;
+	link->lost = false;
+	vmha_log(VMHA_LOG_INFO, "mig=%s vm=%s clusterd is told of the move again", link->trace,
+		 link->act->role.name);
+}
+
+static void report(struct vmha_link *link, const struct vmha_moving *m,
+		   const struct vmha_move_progress *progress)
+{
+	vmha_autofree char *request = vmha_move_json_report(
+		link->id, link->act->role.name, link->trace, vmha_move_state_name(m->state),
+		m->network, m->rec.address, progress);
+
+	tell(link, request);
+}
+
+static void step_told(const struct vmha_moving *m)
+{
+	report(m->link, m, NULL);
+}
+
+void vmha_link_follow(struct vmha_link *link, struct vmha_moving *m)
+{
+	if (link) {
+		m->link = link;
+		m->told = step_told;
+		report(link, m, NULL);
+	}
+}
+
+void vmha_link_progress(struct vmha_link *link, const struct vmha_moving *m,
+			const struct vmha_move_progress *progress)
+{
+	if (link) {
+		find_again(link);
+		report(link, m, progress);
+	}
+}
+
+void vmha_link_network(struct vmha_link *link, const char *network, const char *address,
+		       const char *error)
+{
+	vmha_autofree char *request = link ? vmha_move_json_network(link->id, link->act->role.name,
+								    network, address, error)
+					   : NULL;
+
+	if (link) {
+		tell(link, request);
+	}
+}
+
+void vmha_link_say(struct vmha_link *link, const struct vmha_moving *m, const char *fmt, ...)
+{
+	vmha_autofree char *request = NULL;
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	vmha_log(VMHA_LOG_WARNING, "mig=%s %s", m->rec.trace, text);
+	if (link) {
+		request = vmha_move_json_journal(link->act->role.name, link->act->node, link->trace,
+						 text);
+		tell(link, request);
+	}
+}
+
+const char *vmha_link_abort(struct vmha_link *link)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	int r = 0;
+
+	while (link && link->ipc && !link->abort && r == 0) {
+		vmha_autofree char *event = NULL;
+
+		r = vmha_ipc_event(link->ipc, VMHA_SPAN_MS(0), &event, &err);
+		if (r == 0) {
+			(void)vmha_move_json_abort(event, link->id, &link->abort);
+		} else if (r != -EAGAIN) {
+			lose(link, err);
+			drop(link);
+		}
+	}
+	return link ? link->abort : NULL;
+}
+
+static const char *result_of(enum vmha_move_state state)
+{
+	if (state == VMHA_MOVE_DONE) {
+		return "DONE";
+	}
+	if (state == VMHA_MOVE_SAVED) {
+		return "SAVED";
+	}
+	return state <= VMHA_MOVE_CONNECTING || state == VMHA_MOVE_KEPT ? "KEPT" : "UNSURE";
+}
+
+void vmha_link_end(struct vmha_link *link, const struct vmha_moving *m)
+{
+	const struct vmha_move_end end = {
+		.result = result_of(m->state),
+		.reason = m->rec.reason,
+		.network = m->network,
+		.address = m->rec.address,
+		.total_ms = m->rec.total_ms,
+		.blackout_ms = m->rec.blackout_ms,
+		.bytes = m->rec.bytes,
+		.aborted = link && link->abort,
+	};
+	vmha_autofree char *request = NULL;
+
+	if (!link) {
+		return;
+	}
+	link->again.ns = 0;
+	find_again(link);
+	request = vmha_move_json_end(link->id, link->act->role.name, link->trace, &end);
+	tell(link, request);
+}
