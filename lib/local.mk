@@ -50,6 +50,7 @@ lib_libport_a_SOURCES = \
 	lib/port/qmp.c lib/port/qmp.h \
 	lib/port/virtevents.c lib/port/virtevents.h \
 	lib/port/virt_child.c lib/port/virt_child.h \
+	lib/port/virt_host.c \
 	lib/port/virt.c lib/port/virt.h
 
 lib_librole_a_SOURCES = \
@@ -65,6 +66,7 @@ lib_librole_a_SOURCES = \
 	lib/role/observe.c lib/role/observe.h \
 	lib/role/owner.c lib/role/owner.h \
 	lib/role/peers.c lib/role/peers.h \
+	lib/role/precheck.c lib/role/precheck.h \
 	lib/role/present.c lib/role/present.h \
 	lib/role/process.c lib/role/process.h \
 	lib/role/quick.c lib/role/quick.h \

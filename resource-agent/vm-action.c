@@ -12,6 +12,7 @@
 #include "lib/port/domxml.h"
 #include "lib/role/migrate.h"
 #include "lib/role/monitor.h"
+#include "lib/role/precheck.h"
 #include "lib/role/process.h"
 #include "lib/role/start.h"
 #include "lib/role/stop.h"
@@ -116,6 +117,26 @@ static int do_validate(const struct vmha_action *act, const struct vm_params *p)
 	return failed(r, err);
 }
 
+static int checks_print(const struct vmha_check *checks, size_t count)
+{
+	vmha_autofree char *text = vmha_checks_json(checks, count);
+
+	return text && puts(text) >= 0 ? OCF_SUCCESS : OCF_ERR_GENERIC;
+}
+
+/* For clusterd, on the node that a guest is to move to. */
+static int do_precheck(const struct vmha_action *act, const struct vm_params *p)
+{
+	vmha_autofree struct vmha_check *checks = calloc(VMHA_CHECKS_MAX, sizeof(*checks));
+	vmha_autoerr struct vmha_err *err = NULL;
+	int n = checks ? vmha_precheck(act, checks, &err) : -ENOMEM;
+
+	(void)p;
+	return n < 0 ? ocf_fail(OCF_ERR_GENERIC,
+				n == -ENOMEM ? "out of memory" : vmha_err_text(err))
+		     : checks_print(checks, (size_t)n);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct vmha_action *act, const struct vm_params *p);
@@ -124,7 +145,7 @@ static const struct {
 	{ "monitor", do_monitor },	 { "status", do_monitor },
 	{ "migrate_to", do_migrate_to }, { "migrate_from", do_migrate_from },
 	{ "reload", do_reload },	 { "reload-agent", do_reload },
-	{ "validate-all", do_validate },
+	{ "validate-all", do_validate }, { "precheck", do_precheck },
 };
 
 /*
@@ -135,6 +156,7 @@ static int without_role(const char *action, const struct vm_params *p, int r, st
 {
 	struct vmha_process found = vmha_process_find(p->role.name, NULL);
 	bool none = found.witness == VMHA_PROCESS_NONE;
+	struct vmha_check volume = { .check = "volume" };
 
 	if (strcmp(action, "stop") == 0 && none) {
 		(void)vmha_role_forget(&p->role, VMHA_RECORD_RUN, NULL);
@@ -144,6 +166,11 @@ static int without_role(const char *action, const struct vm_params *p, int r, st
 	}
 	if ((strcmp(action, "monitor") == 0 || strcmp(action, "status") == 0) && none) {
 		return OCF_NOT_RUNNING;
+	}
+	if (strcmp(action, "precheck") == 0) {
+		(void)snprintf(volume.text, sizeof(volume.text), "%s: %s",
+			       p->node ? p->node : "here", vmha_err_text(err));
+		return checks_print(&volume, 1);
 	}
 	return ocf_fail(r == -ENOENT ? OCF_ERR_INSTALLED : OCF_ERR_GENERIC, vmha_err_text(err));
 }

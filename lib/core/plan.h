@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/iface.h"
 #include "lib/core/record.h"
 
 /*
@@ -13,7 +14,6 @@
  */
 #define VMHA_PLAN_NETWORKS_MAX 16
 #define VMHA_PLAN_NAME_SIZE    64
-#define VMHA_ADDRESS_SIZE      46 /* numeric, IPv6 too, with NUL */
 
 struct vmha_plan_network {
 	char name[VMHA_PLAN_NAME_SIZE];

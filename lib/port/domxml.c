@@ -311,6 +311,23 @@ char *vmha_domxml_get(const struct vmha_domxml *dom, const char *xpath)
 	return xpath_text(dom->doc, NULL, xpath);
 }
 
+char *vmha_domxml_get_xml(const struct vmha_domxml *dom, const char *xpath)
+{
+	autoxpath xmlXPathObject *found = xpath_eval(dom->doc, NULL, xpath);
+	xmlBuffer *buf;
+	char *text = NULL;
+
+	if (!found_count(found)) {
+		return NULL;
+	}
+	buf = xmlBufferCreate();
+	if (buf && xmlNodeDump(buf, dom->doc, found->nodesetval->nodeTab[0], 0, 0) > 0) {
+		text = strdup((const char *)xmlBufferContent(buf));
+	}
+	xmlBufferFree(buf);
+	return text;
+}
+
 size_t vmha_domxml_count(const struct vmha_domxml *dom, const char *xpath)
 {
 	autoxpath xmlXPathObject *found = xpath_eval(dom->doc, NULL, xpath);

@@ -39,6 +39,8 @@ char *vmha_domxml_print(const struct vmha_domxml *dom);
 /** Text of the first node that @xpath finds, white space around it cut; NULL: none. Caller frees.
  */
 char *vmha_domxml_get(const struct vmha_domxml *dom, const char *xpath);
+/** As vmha_domxml_get(), the element itself as XML. */
+char *vmha_domxml_get_xml(const struct vmha_domxml *dom, const char *xpath);
 /** How many nodes @xpath finds. */
 size_t vmha_domxml_count(const struct vmha_domxml *dom, const char *xpath);
 

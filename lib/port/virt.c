@@ -201,12 +201,10 @@ int vmha_virt_restore(const char *path, struct vmha_span timeout, struct vmha_er
 	return call_run(&req, timeout, NULL, err);
 }
 
-int vmha_virt_qmp(const char *uuid, const char *command, struct vmha_span timeout, char **ret_reply,
-		  struct vmha_err **err)
+/* A request whose answer is a text. */
+static int text_ask(const struct vmha_virt_request *req, struct vmha_span timeout, char **ret_text,
+		    struct vmha_err **err)
 {
-	struct vmha_virt_request req = { .uuid = uuid,
-					 .command = command,
-					 .verb = VMHA_VIRT_DO_QMP };
 	vmha_autofree struct vmha_virt_reply *reply = calloc(1, sizeof(*reply));
 	vmha_autofree char *text = NULL;
 	int r;
@@ -214,16 +212,53 @@ int vmha_virt_qmp(const char *uuid, const char *command, struct vmha_span timeou
 	if (!reply) {
 		return vmha_err_set(err, -ENOMEM, "out of memory asking libvirtd");
 	}
-	r = call_run(&req, timeout, reply, err);
-	if (r < 0 || !ret_reply) {
+	r = call_run(req, timeout, reply, err);
+	if (r < 0 || !ret_text) {
 		return r;
 	}
 	text = strdup(reply->text);
 	if (!text) {
 		return vmha_err_set(err, -ENOMEM, "out of memory asking libvirtd");
 	}
-	*ret_reply = vmha_steal_ptr(text);
+	*ret_text = vmha_steal_ptr(text);
 	return 0;
+}
+
+int vmha_virt_qmp(const char *uuid, const char *command, struct vmha_span timeout, char **ret_reply,
+		  struct vmha_err **err)
+{
+	struct vmha_virt_request req = { .uuid = uuid,
+					 .command = command,
+					 .verb = VMHA_VIRT_DO_QMP };
+
+	return text_ask(&req, timeout, ret_reply, err);
+}
+
+int vmha_virt_cpu(const char *address, const char *uuid, struct vmha_span timeout, char **ret_xml,
+		  struct vmha_err **err)
+{
+	struct vmha_virt_request req = { .address = address,
+					 .uuid = uuid,
+					 .verb = VMHA_VIRT_DO_CPU };
+
+	return text_ask(&req, timeout, ret_xml, err);
+}
+
+int vmha_virt_host(const struct vmha_virt_needs *needs, struct vmha_span timeout,
+		   struct vmha_virt_host *ret_host, struct vmha_err **err)
+{
+	struct vmha_virt_request req = { .needs = needs, .verb = VMHA_VIRT_DO_HOST };
+	vmha_autofree struct vmha_virt_reply *reply = calloc(1, sizeof(*reply));
+	int r;
+
+	if (!reply) {
+		return vmha_err_set(err, -ENOMEM, "out of memory asking libvirtd");
+	}
+	r = call_run(&req, timeout, reply, err);
+	if (r == 0) {
+		*ret_host = reply->host;
+	}
+	return r;
 }
 
 static int job_ask(const struct vmha_virt_request *req, struct vmha_span timeout,

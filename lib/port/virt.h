@@ -47,6 +47,33 @@ int vmha_virt_restore(const char *path, struct vmha_span timeout, struct vmha_er
 int vmha_virt_qmp(const char *uuid, const char *command, struct vmha_span timeout, char **ret_reply,
 		  struct vmha_err **err);
 
+/** The CPU of a running guest as libvirt would send it along: a <cpu> element. @return 0, caller
+ * frees; -ENOENT no such domain, or it has none */
+int vmha_virt_cpu(const char *address, const char *uuid, struct vmha_span timeout, char **ret_xml,
+		  struct vmha_err **err);
+
+#define VMHA_VIRT_NETWORKS_MAX 32
+
+/** What a guest needs of this host; NULL where its XML says nothing. */
+struct vmha_virt_needs {
+	const char *type; /* "kvm", "qemu" */
+	const char *arch;
+	const char *machine;
+	const char *emulator;
+	const char *cpu_xml;
+	const char *networks[VMHA_VIRT_NETWORKS_MAX]; /* libvirt's, by name; NULL ends */
+};
+
+struct vmha_virt_host {
+	char machine[300];			    /* what is wrong; "" nothing */
+	char cpu[500];				    /* likewise */
+	char networks[VMHA_VIRT_NETWORKS_MAX][100]; /* likewise, of each */
+};
+
+/** Can this host run such a guest? @return 0, with what is wrong in *ret_host */
+int vmha_virt_host(const struct vmha_virt_needs *needs, struct vmha_span timeout,
+		   struct vmha_virt_host *ret_host, struct vmha_err **err);
+
 enum vmha_virt_job_kind {
 	VMHA_VIRT_JOB_NONE,
 	VMHA_VIRT_JOB_OUT,

@@ -22,7 +22,7 @@ static void quiet(void *data, virErrorPtr error)
 }
 
 /* The last libvirt error as errno, its words in the reply. */
-static int fail(struct vmha_virt_reply *reply)
+int vmha_virt_fail(struct vmha_virt_reply *reply)
 {
 	virErrorPtr e = virGetLastError();
 
@@ -44,7 +44,7 @@ static virDomainPtr lookup(virConnectPtr conn, const struct vmha_virt_request *r
 	virDomainPtr dom = virDomainLookupByUUIDString(conn, req->uuid);
 
 	if (!dom) {
-		*ret_result = fail(reply);
+		*ret_result = vmha_virt_fail(reply);
 	}
 	return dom;
 }
@@ -98,7 +98,7 @@ static int run_ask(virConnectPtr conn, const struct vmha_virt_request *req,
 		return r == -ENOENT ? 0 : r;
 	}
 	if (virDomainGetState(dom, &state, &reason, 0) < 0) {
-		r = fail(reply);
+		r = vmha_virt_fail(reply);
 		reply->witness = VMHA_VIRT_ABSENT; /* it went between the two questions */
 		r = r == -ENOENT ? 0 : r;
 	} else {
@@ -114,7 +114,7 @@ static int run_ping(virConnectPtr conn, const struct vmha_virt_request *req,
 	unsigned long version = 0;
 
 	(void)req;
-	return virConnectGetLibVersion(conn, &version) < 0 ? fail(reply) : 0;
+	return virConnectGetLibVersion(conn, &version) < 0 ? vmha_virt_fail(reply) : 0;
 }
 
 static int run_create(virConnectPtr conn, const struct vmha_virt_request *req,
@@ -123,7 +123,7 @@ static int run_create(virConnectPtr conn, const struct vmha_virt_request *req,
 	virDomainPtr dom = virDomainCreateXML(conn, req->xml, 0);
 
 	if (!dom) {
-		return fail(reply);
+		return vmha_virt_fail(reply);
 	}
 	virDomainFree(dom);
 	return 0;
@@ -134,7 +134,7 @@ static int run_restore(virConnectPtr conn, const struct vmha_virt_request *req,
 {
 	unsigned int flags = VIR_DOMAIN_SAVE_PAUSED | VIR_DOMAIN_SAVE_BYPASS_CACHE;
 
-	return virDomainRestoreFlags(conn, req->path, NULL, flags) < 0 ? fail(reply) : 0;
+	return virDomainRestoreFlags(conn, req->path, NULL, flags) < 0 ? vmha_virt_fail(reply) : 0;
 }
 
 static int domain_save(virDomainPtr dom, const struct vmha_virt_request *req,
@@ -142,22 +142,23 @@ static int domain_save(virDomainPtr dom, const struct vmha_virt_request *req,
 {
 	unsigned int flags = VIR_DOMAIN_SAVE_PAUSED | VIR_DOMAIN_SAVE_BYPASS_CACHE;
 
-	return virDomainSaveFlags(dom, req->path, NULL, flags) < 0 ? fail(reply) : 0;
+	return virDomainSaveFlags(dom, req->path, NULL, flags) < 0 ? vmha_virt_fail(reply) : 0;
 }
 
 static int domain_shutdown(virDomainPtr dom, const struct vmha_virt_request *req,
 			   struct vmha_virt_reply *reply)
 {
 	(void)req;
-	return virDomainShutdownFlags(dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 ? fail(reply)
-										   : 0;
+	return virDomainShutdownFlags(dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0
+		       ? vmha_virt_fail(reply)
+		       : 0;
 }
 
 static int domain_destroy(virDomainPtr dom, const struct vmha_virt_request *req,
 			  struct vmha_virt_reply *reply)
 {
 	(void)req;
-	return virDomainDestroyFlags(dom, 0) < 0 ? fail(reply) : 0;
+	return virDomainDestroyFlags(dom, 0) < 0 ? vmha_virt_fail(reply) : 0;
 }
 
 static int domain_qmp(virDomainPtr dom, const struct vmha_virt_request *req,
@@ -166,7 +167,7 @@ static int domain_qmp(virDomainPtr dom, const struct vmha_virt_request *req,
 	char *result = NULL;
 
 	if (virDomainQemuMonitorCommand(dom, req->command, &result, 0) < 0) {
-		return fail(reply);
+		return vmha_virt_fail(reply);
 	}
 	(void)snprintf(reply->text, sizeof(reply->text), "%s", result);
 	free(result);
@@ -200,7 +201,7 @@ static int domain_abort(virDomainPtr dom, const struct vmha_virt_request *req,
 
 	(void)req;
 	if (virDomainAbortJob(dom) < 0 && virGetLastErrorCode() != VIR_ERR_OPERATION_INVALID) {
-		return fail(reply);
+		return vmha_virt_fail(reply);
 	}
 	while (job_is_left(dom)) {
 		if (vmha_mono_passed(patience)) {
@@ -268,7 +269,7 @@ static int domain_job(virDomainPtr dom, const struct vmha_virt_request *req,
 	int count = 0;
 
 	if (virDomainGetJobStats(dom, &type, &params, &count, flags) < 0) {
-		return fail(reply);
+		return vmha_virt_fail(reply);
 	}
 	if (type != VIR_DOMAIN_JOB_NONE) {
 		job_fill(&reply->job, params, count);
@@ -283,7 +284,7 @@ static int domain_job(virDomainPtr dom, const struct vmha_virt_request *req,
 static int migrate_fail(struct vmha_virt_reply *reply)
 {
 	int code = virGetLastErrorCode();
-	int r = fail(reply);
+	int r = vmha_virt_fail(reply);
 
 	switch (code) {
 	case VIR_ERR_INVALID_ARG:
@@ -363,6 +364,19 @@ static int domain_migrate(virDomainPtr dom, const struct vmha_virt_request *req,
 	return r;
 }
 
+static int domain_cpu(virDomainPtr dom, const struct vmha_virt_request *req,
+		      struct vmha_virt_reply *reply)
+{
+	(void)req;
+	return vmha_virt_child_cpu(dom, reply);
+}
+
+static int run_host(virConnectPtr conn, const struct vmha_virt_request *req,
+		    struct vmha_virt_reply *reply)
+{
+	return vmha_virt_child_host(conn, req->needs, reply);
+}
+
 #define ON_DOMAIN(name_)                                                                           \
 	static int run_##name_(virConnectPtr conn, const struct vmha_virt_request *req,            \
 			       struct vmha_virt_reply *reply)                                      \
@@ -384,6 +398,7 @@ ON_DOMAIN(qmp)
 ON_DOMAIN(abort)
 ON_DOMAIN(job)
 ON_DOMAIN(migrate)
+ON_DOMAIN(cpu)
 
 static int (*const runs[])(virConnectPtr conn, const struct vmha_virt_request *req,
 			   struct vmha_virt_reply *reply) = {
@@ -392,7 +407,8 @@ static int (*const runs[])(virConnectPtr conn, const struct vmha_virt_request *r
 	[VMHA_VIRT_DO_SAVE] = run_save,	      [VMHA_VIRT_DO_SHUTDOWN] = run_shutdown,
 	[VMHA_VIRT_DO_DESTROY] = run_destroy, [VMHA_VIRT_DO_QMP] = run_qmp,
 	[VMHA_VIRT_DO_ABORT] = run_abort,     [VMHA_VIRT_DO_JOB] = run_job,
-	[VMHA_VIRT_DO_MIGRATE] = run_migrate,
+	[VMHA_VIRT_DO_MIGRATE] = run_migrate, [VMHA_VIRT_DO_CPU] = run_cpu,
+	[VMHA_VIRT_DO_HOST] = run_host,
 };
 
 static int child_work(const struct vmha_virt_request *req, struct vmha_virt_reply *reply)
@@ -405,7 +421,7 @@ static int child_work(const struct vmha_virt_request *req, struct vmha_virt_repl
 	virSetErrorFunc(NULL, quiet);
 	conn = uri ? virConnectOpen(uri) : NULL;
 	if (!conn) {
-		(void)fail(reply);
+		(void)vmha_virt_fail(reply);
 		return -ECONNREFUSED;
 	}
 	return runs[req->verb](conn, req, reply);

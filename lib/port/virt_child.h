@@ -24,6 +24,8 @@ enum vmha_virt_verb {
 	VMHA_VIRT_DO_ABORT,
 	VMHA_VIRT_DO_JOB,
 	VMHA_VIRT_DO_MIGRATE,
+	VMHA_VIRT_DO_CPU,
+	VMHA_VIRT_DO_HOST,
 };
 
 /** What the child leaves for its parent, in memory that both share. */
@@ -33,6 +35,7 @@ struct vmha_virt_reply {
 	char text[VMHA_VIRT_TEXT_MAX];
 	enum vmha_virt_witness witness;
 	struct vmha_virt_job job;
+	struct vmha_virt_host host;
 };
 
 struct vmha_virt_request {
@@ -43,11 +46,20 @@ struct vmha_virt_request {
 	const char *path;
 	const char *command;
 	const struct vmha_virt_migrate_options *migrate;
+	const struct vmha_virt_needs *needs;
 	bool flag;
 };
 
 /** Does the one thing, fills @reply and ends the process. */
 void vmha_virt_child(const struct vmha_virt_request *req, struct vmha_virt_reply *reply)
 	__attribute__((noreturn));
+
+/** For the parts of the child: the last libvirt error as errno, its words in @reply. */
+int vmha_virt_fail(struct vmha_virt_reply *reply);
+/** A domain's <cpu> (lib/port/virt_host.c). @param dom a virDomainPtr */
+int vmha_virt_child_cpu(void *dom, struct vmha_virt_reply *reply);
+/** What this host lacks (lib/port/virt_host.c). @param conn a virConnectPtr */
+int vmha_virt_child_host(void *conn, const struct vmha_virt_needs *needs,
+			 struct vmha_virt_reply *reply);
 
 #endif
