@@ -99,6 +99,7 @@ tests_unit_test_network_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/
 
 tests_unit_test_network_SOURCES = tests/unit/test-network.c
 tests_unit_test_network_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
 tests_unit_test_move_json_SOURCES = tests/unit/test-move-json.c
 tests_unit_test_move_json_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a $(JANSSON_LIBS)
 
