@@ -26,7 +26,8 @@ struct vmha_command {
 	const char *help;    /* the rest of --help: options with units and defaults; may be NULL */
 	/* argv[0] is the last word of name */
 	int (*run)(int argc, char **argv, struct vmha_err **err);
-	bool raw; /* gets everything behind its name untouched, --help too */
+	bool raw;      /* gets everything behind its name untouched, --help too */
+	bool internal; /* for parts of vmha, not for people: not listed */
 };
 
 /* Each ends with a row whose name is NULL. */
@@ -37,8 +38,10 @@ extern const struct vmha_command vmha_commands_migrate[];
 extern const struct vmha_command vmha_commands_move[];
 extern const struct vmha_command vmha_commands_migration[];
 extern const struct vmha_command vmha_commands_drain[];
+extern const struct vmha_command vmha_commands_cold[];
 extern const struct vmha_command vmha_commands_heal[];
 extern const struct vmha_command vmha_commands_status[];
+extern const struct vmha_command vmha_commands_cluster[];
 extern const struct vmha_command vmha_commands_lab[];
 
 /** One long option of a command: either a flag or a value. */

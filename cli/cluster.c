@@ -105,6 +105,23 @@ int vmha_cluster_target(const struct vmha_pcmk_state *s, const char *name, struc
 	return 0;
 }
 
+int vmha_cluster_no_remote(const struct vmha_pcmk_state *s, struct vmha_err **err)
+{
+	size_t i;
+
+	for (i = 0; i < s->nodes_count; i++) {
+		if (s->nodes[i].remote) {
+			return vmha_err_set(err, -EOPNOTSUPP,
+					    "%s is a Pacemaker Remote node: it runs no corosync and "
+					    "no sanlock, so it cannot have volumes and roles, and "
+					    "Pacemaker would put them there: make it a full node "
+					    "of the cluster, or remove it",
+					    s->nodes[i].name);
+		}
+	}
+	return 0;
+}
+
 int vmha_cluster_address(const char *node, const char *self, char **ret_address,
 			 struct vmha_err **err)
 {

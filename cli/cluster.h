@@ -35,6 +35,12 @@ int vmha_cluster_volume(const char *volume, char **ret_clone, struct vmha_err **
 int vmha_cluster_target(const struct vmha_pcmk_state *state, const char *name,
 			struct vmha_err **err);
 
+/**
+ * Pacemaker would put volumes and roles on Pacemaker Remote nodes too, where they cannot work.
+ * @return 0; -EOPNOTSUPP there is one, named in @err
+ */
+int vmha_cluster_no_remote(const struct vmha_pcmk_state *state, struct vmha_err **err);
+
 /** Address at which a node's libvirtd is reached; NULL for this node itself. Caller frees. */
 int vmha_cluster_address(const char *node, const char *self, char **ret_address,
 			 struct vmha_err **err);

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/cold.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +12,7 @@
 
 struct cold {
 	struct vmha_role role;
-	char *from;
+	char *from; /* NULL: it is stopped already */
 	char *to;
 	unsigned int timeout_s;
 };
@@ -30,6 +28,11 @@ static int source_check(struct cold *c, const struct vmha_pcmk_state *s, struct 
 	const struct vmha_pcmk_resource *x = vmha_pcmk_resource_find(s, c->role.name);
 	vmha_autostr struct vmha_str why = { 0 };
 
+	/* one that was interrupted between its halves is taken up again */
+	if (x && x->nodes_count == 0 && strcmp(x->state, "Stopped") == 0 &&
+	    strcmp(x->target_role, "Stopped") == 0 && x->managed && !x->blocked) {
+		return 0;
+	}
 	vmha_cluster_why(s, c->role.name, &why);
 	if (!x || x->nodes_count != 1 || strcmp(x->state, "Started") != 0 || x->blocked ||
 	    !x->managed || s->maintenance) {
@@ -49,7 +52,7 @@ static int target_check(const struct cold *c, const struct vmha_pcmk_state *s,
 	vmha_autofree char *clone = NULL;
 	int r;
 
-	if (strcmp(c->to, c->from) == 0) {
+	if (vmha_str_eq(c->to, c->from)) {
 		return vmha_err_set(err, -EALREADY, "%s runs on node %s already", c->role.name,
 				    c->to);
 	}
@@ -81,13 +84,8 @@ static int plan(struct cold *c, const char *vm, const char *to, struct vmha_err 
 	if (r < 0) {
 		return r;
 	}
-	if (to) {
-		c->to = strdup(to);
-		r = c->to ? 0 : vmha_err_set(err, -ENOMEM, "out of memory");
-	} else {
-		r = vmha_pcmk_choose_target(c->role.name, c->from, &c->to, err);
-	}
-	return r < 0 ? r : target_check(c, s, err);
+	c->to = strdup(to);
+	return c->to ? target_check(c, s, err) : vmha_err_set(err, -ENOMEM, "out of memory");
 }
 
 /* Where it is after all, for the last word. */
@@ -154,24 +152,64 @@ static int start(const struct cold *c, struct vmha_err **err)
 				       err);
 }
 
-int vmha_cold_move(const char *vm, const char *to, unsigned int timeout_s, struct vmha_err **err)
+static int cold_do(const char *vm, const char *to, unsigned int timeout_s, struct vmha_err **err)
 {
-	__attribute__((cleanup(cold_free))) struct cold c = { .timeout_s = timeout_s ? timeout_s
-										     : HALF_S };
+	__attribute__((cleanup(cold_free))) struct cold c = { .timeout_s = timeout_s };
 	int r = vmha_need_root(err);
 
 	r = r < 0 ? r : plan(&c, vm, to, err);
-	if (r < 0) {
-		return r;
+	if (r == 0 && c.from) {
+		r = stop(&c, err);
 	}
-	vmha_output_step("moving %s from %s to %s (cold: it is stopped, and boots there)", vm,
-			 c.from, c.to);
-	r = stop(&c, err);
 	r = r < 0 ? r : start(&c, err);
 	if (r < 0) {
 		return r;
 	}
 	vmha_output_step("%s runs on %s", vm, c.to);
-	return vmha_output_json(json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", vm, "from", c.from,
-					  "to", c.to, "result", "moved", "mode", "cold"));
+	return vmha_output_json(json_pack("{s:s, s:s*, s:s, s:s}", "name", vm, "from", c.from, "to",
+					  c.to, "result", "moved"));
 }
+
+static int cold_run(int argc, char **argv, struct vmha_err **err)
+{
+	const char *to = NULL;
+	const char *timeout = NULL;
+	const struct vmha_option opts[] = {
+		{ .name = "to", .value = &to },
+		{ .name = "timeout", .value = &timeout },
+		{ 0 },
+	};
+	uint64_t timeout_s = HALF_S;
+	sigset_t old;
+	int r = vmha_options_take(&argc, argv, opts, err);
+
+	if (r == 0 && (argc != 2 || !to)) {
+		r = vmha_usage(err, "one VM and --to are needed");
+	}
+	if (r == 0 && timeout && vmha_str_u64(timeout, 5, 86400, &timeout_s) < 0) {
+		r = vmha_usage(err, "--timeout is 5 to 86400 s, not '%s'", timeout);
+	}
+	if (r != 0) {
+		return r;
+	}
+	vmha_interrupt_hold(&old);
+	r = cold_do(argv[1], to, (unsigned int)timeout_s, err);
+	vmha_interrupt_release(&old);
+	return r;
+}
+
+const struct vmha_command vmha_commands_cold[] = {
+	{
+		.name = "cold",
+		.args = "VM --to NODE [--timeout S]",
+		.summary = "Stop a running VM and start it on another node, for clusterd",
+		.help = "What 'vmha migrate --mode cold' has clusterd do when its turn has come. "
+			"When it does not stop,\nor is interrupted, it is enabled again where the "
+			"cluster likes.\n\n"
+			"  --to NODE     where to\n"
+			"  --timeout S   for each half, 5 to 86400 (default: 600)\n",
+		.run = cold_run,
+		.internal = true,
+	},
+	{ 0 },
+};

@@ -4,9 +4,10 @@ bin_PROGRAMS += cli/vmha
 cli_vmha_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) \
 	$(SANLOCK_CFLAGS)
 cli_vmha_SOURCES = \
+	cli/check.c \
 	cli/cli.h \
 	cli/cluster.c cli/cluster.h \
-	cli/cold.c cli/cold.h \
+	cli/cold.c \
 	cli/daemon.c cli/daemon.h \
 	cli/drain.c \
 	cli/heal.c cli/heal.h \

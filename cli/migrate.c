@@ -10,7 +10,6 @@
 
 #include "cli/cli.h"
 #include "cli/cluster.h"
-#include "cli/cold.h"
 #include "cli/daemon.h"
 #include "cli/migrate.h"
 #include "cli/output.h"
@@ -263,11 +262,7 @@ static int migrate_run(int argc, char **argv, struct vmha_err **err)
 	run.limited = wish.timeout_s != 0;
 	run.deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(wish.timeout_s));
 	vmha_interrupt_hold(&old);
-	if (vmha_str_eq(wish.mode, "cold")) {
-		r = vmha_cold_move(wish.vm, wish.to, (unsigned int)wish.timeout_s, err);
-	} else {
-		r = migrate_do(&run, &wish, err);
-	}
+	r = migrate_do(&run, &wish, err);
 	vmha_interrupt_release(&old);
 	return r;
 }

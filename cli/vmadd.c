@@ -148,6 +148,7 @@ static int plan_make(struct plan *p, const char *xml, bool rename, struct vmha_e
 	vmha_autofindings struct vmha_findings f = { 0 };
 	int r = vmha_cluster_need(&p->state, err);
 
+	r = r < 0 ? r : vmha_cluster_no_remote(p->state, err);
 	r = r < 0 ? r : volume_need(p, &p->volume, err);
 	r = r < 0 ? r : vmha_cluster_volume(p->role.volume, &p->clone, err);
 	r = r < 0 ? r : names_free_check(p, err);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/cluster.h"
 #include "cli/output.h"
 #include "cli/volume.h"
 #include "lib/base/cleanup.h"
@@ -72,9 +73,12 @@ static int cluster_check(const struct volume_new *v, struct vmha_err **err)
 {
 	vmha_autoprimitives struct vmha_pcmk_primitives *list = NULL;
 	vmha_autofree char *clone = vmha_str_printf("%s-clone", v->name);
+	vmha_autopcmk struct vmha_pcmk_state *state = NULL;
 	size_t i;
 	int r = vmha_pcmk_primitives_read("csv", &list, err);
 
+	r = r < 0 ? r : vmha_pcmk_state_read(&state, err);
+	r = r < 0 ? r : vmha_cluster_no_remote(state, err);
 	if (r < 0 || !clone) {
 		return r < 0 ? r : -ENOMEM;
 	}
