@@ -27,9 +27,10 @@ lib_libcore_a_SOURCES = \
 	lib/core/settings.c lib/core/settings.h
 
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
-	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(LIBVIRT_GLIB_CFLAGS)
+	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(NL_CFLAGS)
 lib_libport_a_SOURCES = \
 	lib/port/codec.h \
+	lib/port/netlink.c lib/port/netlink.h \
 	lib/port/nodes.c lib/port/nodes.h \
 	lib/port/ipc_client.c lib/port/ipc_client.h lib/port/ipc_wire.h \
 	lib/port/ipc_server.c lib/port/ipc_server.h \

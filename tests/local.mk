@@ -17,6 +17,7 @@ unit_tests = \
 	tests/unit/test-log \
 	tests/unit/test-mono \
 	tests/unit/test-move \
+	tests/unit/test-netlink \
 	tests/unit/test-network \
 	tests/unit/test-network-settings \
 	tests/unit/test-move-json \
@@ -93,6 +94,9 @@ tests_unit_test_pcmk_settings_LDADD = tests/unit/libunit.a lib/libport.a lib/lib
 
 tests_unit_test_move_SOURCES = tests/unit/test-move.c
 tests_unit_test_move_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
+tests_unit_test_netlink_SOURCES = tests/unit/test-netlink.c
+tests_unit_test_netlink_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a $(NL_LIBS)
 
 tests_unit_test_network_settings_SOURCES = tests/unit/test-network-settings.c
 tests_unit_test_network_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a

@@ -8,6 +8,7 @@
 
 #include "lib/core/iface.h"
 #include "lib/core/move.h"
+#include "lib/core/network.h"
 #include "lib/core/record.h"
 #include "lib/core/settings.h"
 
@@ -267,6 +268,7 @@ struct vmha_cluster {
 	unsigned int migs_count;
 	unsigned int settings_count;
 	unsigned int roles_count;
+	struct vmha_network_numbers numbers;		 /* learnt from INTERFACES */
 	struct vmha_cnode nodes[VMHA_CLUSTER_NODES_MAX]; /* by id */
 	struct vmha_mig migs[VMHA_CLUSTER_MIGS_MAX];	 /* by id */
 	struct vmha_setting_pair settings[VMHA_CLUSTER_SETTINGS_MAX];

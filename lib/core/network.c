@@ -215,7 +215,27 @@ static void group_add(struct vmha_network *net, const struct vmha_network_node *
 	a->up = iface->up;
 }
 
-static int node_add(struct groups *g, const struct vmha_network_node *node)
+/* An address that two members have leads to neither (each host's own NAT bridge, say). */
+static bool address_is_shared(const struct vmha_network_input *in,
+			      const struct vmha_network_node *node, const char *address)
+{
+	size_t i;
+	size_t j;
+
+	for (i = 0; i < in->nodes_count; i++) {
+		const struct vmha_network_node *other = &in->nodes[i];
+
+		for (j = 0; other != node && other->member && j < other->ifaces_count; j++) {
+			if (strcmp(other->ifaces[j].address, address) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static int node_add(const struct vmha_network_input *in, struct groups *g,
+		    const struct vmha_network_node *node)
 {
 	bool cluster[VMHA_NETWORKS_MAX] = { false };
 	size_t i;
@@ -224,7 +244,8 @@ static int node_add(struct groups *g, const struct vmha_network_node *node)
 		struct subnet s;
 		struct group *item;
 
-		if (subnet_of(&node->ifaces[i], &s) < 0) {
+		if (subnet_of(&node->ifaces[i], &s) < 0 ||
+		    (node->member && address_is_shared(in, node, node->ifaces[i].address))) {
 			continue;
 		}
 		if (g->count == VMHA_NETWORKS_MAX) {
@@ -443,7 +464,7 @@ int vmha_networks_derive(const struct vmha_network_input *in, struct vmha_networ
 	size_t i;
 
 	for (i = 0; i < in->nodes_count; i++) {
-		if (node_add(&g, &in->nodes[i]) < 0) {
+		if (node_add(in, &g, &in->nodes[i]) < 0) {
 			return -ENOMEM;
 		}
 	}

@@ -154,6 +154,7 @@ const struct vmha_network *vmha_network_find(const struct vmha_networks *n, cons
 /** A way for a migration. */
 struct vmha_network_path {
 	char name[VMHA_NETWORK_NAME_SIZE];
+	char local[VMHA_ADDRESS_SIZE];	 /* of the source */
 	char address[VMHA_ADDRESS_SIZE]; /* of the target */
 	uint32_t metric;
 	bool reachable; /* false: the nodes do not answer each other there now; comes last */

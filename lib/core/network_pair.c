@@ -185,12 +185,13 @@ static enum pair path_judge(const struct vmha_network_input *in, const struct vm
 	return PAIR_DOWN;
 }
 
-static void path_add(struct vmha_network_paths *p, const struct vmha_network *net, uint32_t to,
-		     bool reachable)
+static void path_add(struct vmha_network_paths *p, const struct vmha_network *net, uint32_t from,
+		     uint32_t to, bool reachable)
 {
 	struct vmha_network_path *item = &p->items[p->count++];
 
 	(void)snprintf(item->name, sizeof(item->name), "%s", net->name);
+	(void)snprintf(item->local, sizeof(item->local), "%s", address_of(net, from)->address);
 	(void)snprintf(item->address, sizeof(item->address), "%s", address_of(net, to)->address);
 	item->metric = net->metric;
 	item->reachable = reachable;
@@ -209,8 +210,8 @@ static const struct vmha_network *with_rank(const struct vmha_networks *nets, ui
 }
 
 /* @param state of each network for the pair, as nets->items */
-static void paths_fill(const struct vmha_networks *nets, const enum pair *state, uint32_t to,
-		       struct vmha_network_paths *p)
+static void paths_fill(const struct vmha_networks *nets, const enum pair *state, uint32_t from,
+		       uint32_t to, struct vmha_network_paths *p)
 {
 	static const enum pair passes[] = { PAIR_OK, PAIR_APART };
 	size_t pass;
@@ -221,7 +222,7 @@ static void paths_fill(const struct vmha_networks *nets, const enum pair *state,
 			const struct vmha_network *net = with_rank(nets, rank);
 
 			if (net && state[net - nets->items] == passes[pass]) {
-				path_add(p, net, to, pass == 0);
+				path_add(p, net, from, to, pass == 0);
 			}
 		}
 	}
@@ -247,7 +248,7 @@ static int paths_find(const struct vmha_network_input *in, const struct vmha_net
 					    from->name, to->name, nets.items[i].name);
 		}
 	}
-	paths_fill(&nets, state, to->id, p);
+	paths_fill(&nets, state, from->id, to->id, p);
 	if (p->skipped.failed) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}

@@ -411,6 +411,10 @@ static void two_addresses_in_one_subnet(void)
 	w.ifaces[0][MIG].up = false;
 	derive(&w);
 	CHECK_STR(net_of(&w, "10.71.2.0/24")->addresses[0].address, "10.71.2.99");
+	/* and one that node2 has too is nobody's */
+	(void)snprintf(w.ifaces[1][PUB].address, VMHA_ADDRESS_SIZE, "10.71.2.99");
+	derive(&w);
+	CHECK_STR(net_of(&w, "10.71.2.0/24")->addresses[0].address, "10.71.2.1");
 	vmha_networks_free(&w.nets);
 }
 
