@@ -23,6 +23,7 @@ unit_tests = \
 	tests/unit/test-move-json \
 	tests/unit/test-pcmk \
 	tests/unit/test-pcmk-settings \
+	tests/unit/test-precheck \
 	tests/unit/test-proc \
 	tests/unit/test-record \
 	tests/unit/test-settings \
@@ -109,6 +110,10 @@ tests_unit_test_move_json_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase
 
 tests_unit_test_tcpprobe_SOURCES = tests/unit/test-tcpprobe.c
 tests_unit_test_tcpprobe_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a
+
+tests_unit_test_precheck_SOURCES = tests/unit/test-precheck.c
+tests_unit_test_precheck_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libcore.a \
+	lib/libbase.a $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(JANSSON_LIBS) $(SANLOCK_LIBS) $(QB_LIBS)
 
 tests_unit_test_proc_SOURCES = tests/unit/test-proc.c
 tests_unit_test_proc_LDADD = tests/unit/libunit.a lib/libbase.a -lpthread

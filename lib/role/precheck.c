@@ -235,6 +235,23 @@ static void check_disks(struct list *l)
 	}
 }
 
+/* Files beside the disks that QEMU opens when it is started on the target. */
+static void check_files(struct list *l)
+{
+	static const char *const files[] = { "/domain/os/kernel", "/domain/os/initrd",
+					     "/domain/os/loader", "/domain/os/nvram" };
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		vmha_autofree char *path = vmha_domxml_get(l->dom, files[i]);
+
+		if (path && *path == '/' && access(path, F_OK) < 0) {
+			refuse(l, "disk", "%s does not have %s (%s)", l->act->node, path,
+			       strerror(errno));
+		}
+	}
+}
+
 static void check_volume(struct list *l)
 {
 	const struct vmha_action *act = l->act;
@@ -270,6 +287,7 @@ int vmha_precheck(const struct vmha_action *act, struct vmha_check *checks, stru
 	check_volume(&l);
 	check_memory(&l);
 	check_disks(&l);
+	check_files(&l);
 	check_libvirt(&l);
 	return l.count;
 }
