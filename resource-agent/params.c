@@ -81,6 +81,12 @@ int vm_params_read(struct vm_params *ret_params, struct vmha_err **err)
 				    "'%s'",
 				    p.migration_mode);
 	}
+	p.on_stall = given(getenv("OCF_RESKEY_on_stall"), "giveup");
+	if (!vmha_str_eq(p.on_stall, "giveup") && !vmha_str_eq(p.on_stall, "quick")) {
+		return vmha_err_set(err, -EINVAL,
+				    "parameter on_stall must be giveup or quick, not '%s'",
+				    p.on_stall);
+	}
 	r = times_read(&p, err);
 	if (r < 0) {
 		return r;

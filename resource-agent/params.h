@@ -38,6 +38,12 @@ enum ocf_code {
 	  "still\n"                                                                                \
 	  "for some seconds; needs no migration network. auto: live, and quick where the VM\n"     \
 	  "changes its memory faster than it can be copied.")                                      \
+	X(on_stall, "string", "giveup", 0, 0, 0, 0,                                                \
+	  "Live move does not converge: giveup or quick",                                          \
+	  "What becomes of a live move of a VM that changes its memory as fast as it is copied.\n" \
+	  "giveup: it stays where it is. quick: it is moved quickly instead, and stands still "    \
+	  "for\n"                                                                                  \
+	  "some seconds; migration_mode=auto means the same.")                                     \
 	X(graceful_s, "integer", "90", 0, 0, 0, 3600, "Time to power off by itself, seconds",      \
 	  "What a VM gets at stop to power off by itself after its power button was pressed, in\n" \
 	  "seconds, within the timeout of the stop operation less 15 s; then it is ended by\n"     \
@@ -46,6 +52,7 @@ enum ocf_code {
 struct vm_params {
 	struct vmha_role role;
 	const char *migration_mode;
+	const char *on_stall;
 	uint64_t graceful_s;
 	const char *node;    /* as Pacemaker says; NULL by hand */
 	uint64_t timeout_ms; /* of the action, less a margin */

@@ -192,6 +192,7 @@ int main(int argc, char **argv)
 		return without_role(action, &p, r, err);
 	}
 	(void)vmha_move_mode_parse(p.migration_mode, &act->mode);
+	act->quick_on_stall = vmha_str_eq(p.on_stall, "quick");
 	act->graceful = VMHA_SPAN_S(p.graceful_s);
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(action, actions[i].name) == 0) {

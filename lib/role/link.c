@@ -304,3 +304,17 @@ void vmha_link_end(struct vmha_link *link, const struct vmha_moving *m)
 	request = vmha_move_json_end(link->id, link->act->role.name, link->trace, &end);
 	tell(link, request);
 }
+
+void vmha_link_refuse(const struct vmha_action *act, const char *why)
+{
+	vmha_autolink struct vmha_link *link = vmha_link_join(act, act->trace);
+	const struct vmha_move_end end = {
+		.result = "KEPT", .reason = why, .total_ms = -1, .blackout_ms = -1, .bytes = -1
+	};
+	vmha_autofree char *request =
+		link ? vmha_move_json_end(0, act->role.name, act->trace, &end) : NULL;
+
+	if (link) {
+		tell(link, request);
+	}
+}

@@ -25,6 +25,9 @@ int vmha_link_begin(const struct vmha_action *act, const char *to, bool attach,
  * @return NULL when clusterd cannot be reached now */
 struct vmha_link *vmha_link_join(const struct vmha_action *act, const char *trace);
 
+/** A move that clusterd handed to Pacemaker, and that this agent refuses before it begins. */
+void vmha_link_refuse(const struct vmha_action *act, const char *why);
+
 void vmha_link_free(struct vmha_link *link);
 static inline void vmha_cleanup_link(struct vmha_link **link)
 {

@@ -205,11 +205,12 @@ static int move_anew(struct vmha_action *act, const char *target, struct vmha_ob
 }
 
 static int move(struct vmha_action *act, const char *target, struct vmha_observation *obs,
-		struct vmha_err **err)
+		bool *told, struct vmha_err **err)
 {
 	struct vmha_moving m = { 0 };
 
 	if (attach(act, target, &m)) {
+		*told = true;
 		return move_attached(act, &m, obs, err);
 	}
 	vmha_observe_settled(act, SETTLE, obs);
@@ -217,6 +218,7 @@ static int move(struct vmha_action *act, const char *target, struct vmha_observa
 		return vmha_err_set(err, -EAGAIN, "%s does not run properly on %s (%s)",
 				    act->role.name, act->node, obs->text);
 	}
+	*told = true;
 	return move_anew(act, target, obs, err);
 }
 
@@ -231,18 +233,18 @@ static int refuse_paused(const struct vmha_action *act, const struct vmha_observ
 							: "resume it first");
 }
 
-int vmha_migrate_to(const struct vmha_action *act, const char *target, struct vmha_err **err)
+/* @param[out] told clusterd knows of it: it was asked */
+static int migrate_to(struct vmha_action *act, const char *target, bool *told,
+		      struct vmha_err **err)
 {
-	vmha_autofree struct vmha_action *mine = calloc(1, sizeof(*mine));
 	struct vmha_observation obs = { 0 };
 	struct vmha_virt_job job = { 0 };
 	enum vmha_rule rule;
 	int r = vmha_action_need_lockspace(act, err);
 
-	if (r < 0 || !mine) {
-		return r < 0 ? r : -ENOMEM;
+	if (r < 0) {
+		return r;
 	}
-	wish_take(act, target, mine);
 	vmha_observe_settled(act, SETTLE, &obs);
 	if (obs.verdict.place == VMHA_PLACE_NOT_RUNNING) {
 		return done_already(act, target, &obs, err);
@@ -261,20 +263,41 @@ int vmha_migrate_to(const struct vmha_action *act, const char *target, struct vm
 	if (obs.verdict.healthy ||
 	    (vmha_virt_job(NULL, act->rec.uuid, ASK_PATIENCE, &job, NULL) == 0 &&
 	     job.kind == VMHA_VIRT_JOB_OUT)) {
-		return move(mine, target, &obs, err);
+		return move(act, target, &obs, told, err);
 	}
 	rule = vmha_lease_rule(act, &obs);
 	if (rule == VMHA_RULE_PAUSED) {
 		return obs.w.virt == VMHA_VIRT_PAUSED_MIGRATION &&
 				       vmha_source_resume(act, &obs, err) == 0
-			       ? move(mine, target, &obs, err)
+			       ? move(act, target, &obs, told, err)
 			       : refuse_paused(act, &obs, err);
 	}
 	if (rule > VMHA_RULE_RETAKEN) {
 		return vmha_err_set(err, -EIO, "%s is not moved: %s (%s)", act->role.name,
 				    vmha_rule_name(rule), obs.text);
 	}
-	return move(mine, target, &obs, err);
+	return move(act, target, &obs, told, err);
+}
+
+int vmha_migrate_to(const struct vmha_action *act, const char *target, struct vmha_err **err)
+{
+	vmha_autofree struct vmha_action *mine = calloc(1, sizeof(*mine));
+	vmha_autoerr struct vmha_err *e = NULL;
+	bool told = false;
+	int r;
+
+	if (!mine) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	wish_take(act, target, mine);
+	r = migrate_to(mine, target, &told, &e);
+	if (r < 0 && !told) {
+		vmha_link_refuse(mine, vmha_err_text(e));
+	}
+	if (err) {
+		*err = vmha_steal_ptr(e);
+	}
+	return r;
 }
 
 int vmha_migrate_from(const struct vmha_action *act, struct vmha_err **err)

@@ -13,6 +13,7 @@
 #include "lib/base/proc.h"
 #include "lib/port/virt.h"
 #include "lib/role/leaserule.h"
+#include "lib/role/link.h"
 #include "lib/role/owner.h"
 #include "lib/role/peers.h"
 #include "lib/role/present.h"
@@ -177,6 +178,7 @@ int vmha_quick_restore(const struct vmha_action *act, struct vmha_err **err)
 	vmha_autofree struct vmha_state_record *rec = calloc(1, sizeof(*rec));
 	enum vmha_state_answer answer = VMHA_STATE_NONE;
 	struct vmha_observation obs = { 0 };
+	vmha_autolink struct vmha_link *link = NULL;
 	struct vmha_moving m = { 0 };
 	bool moving = vmha_moving_load(act, &m, NULL) == 0 &&
 		      (m.state == VMHA_MOVE_SAVED || m.state == VMHA_MOVE_RESTORING);
@@ -197,7 +199,9 @@ int vmha_quick_restore(const struct vmha_action *act, struct vmha_err **err)
 	if (r < 0) {
 		return r;
 	}
-	if (moving) {
+	if (moving) { /* the source's agent ended with SAVED; this one says how it goes on */
+		link = vmha_link_join(act, m.rec.trace);
+		vmha_link_follow(link, &m);
 		(void)vmha_moving_step(act, &m, VMHA_EVENT_RESTORE, NULL);
 	}
 	r = vmha_state_restore(act, rec, &obs, err);
@@ -207,6 +211,7 @@ int vmha_quick_restore(const struct vmha_action *act, struct vmha_err **err)
 	r = vmha_present_record(act, &obs, err);
 	if (moving) {
 		restored(act, &m);
+		vmha_link_end(link, &m);
 	}
 	return r;
 }
