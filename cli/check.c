@@ -375,8 +375,7 @@ static void state_ask(struct check *c)
 
 	r = r < 0 ? r : vmha_daemon_state(ipc, &c->state, &err);
 	if (r < 0) {
-		vmha_node_say(&c->rep, VMHA_NODE_FAIL, "clusterd",
-			      "run: systemctl start vmha-clusterd, then this again", "%s",
+		vmha_node_say(&c->rep, VMHA_NODE_FAIL, "clusterd", "then run this again", "%s",
 			      vmha_err_text(err));
 	} else if (!json_is_true(json_object_get(c->state, "synced"))) {
 		vmha_node_say(&c->rep, VMHA_NODE_WARN, "clusterd", "run this again in a moment",

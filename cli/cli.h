@@ -42,7 +42,6 @@ extern const struct vmha_command vmha_commands_cold[];
 extern const struct vmha_command vmha_commands_heal[];
 extern const struct vmha_command vmha_commands_status[];
 extern const struct vmha_command vmha_commands_cluster[];
-extern const struct vmha_command vmha_commands_network[];
 extern const struct vmha_command vmha_commands_lab[];
 
 /** One long option of a command: either a flag or a value. */

@@ -111,12 +111,13 @@ int vmha_cluster_no_remote(const struct vmha_pcmk_state *s, struct vmha_err **er
 
 	for (i = 0; i < s->nodes_count; i++) {
 		if (s->nodes[i].remote) {
-			return vmha_err_set(err, -EOPNOTSUPP,
-					    "%s is a Pacemaker Remote node: it runs no corosync and "
-					    "no sanlock, so it cannot have volumes and roles, and "
-					    "Pacemaker would put them there: make it a full node "
-					    "of the cluster, or remove it",
-					    s->nodes[i].name);
+			return vmha_err_set(
+				err, -EOPNOTSUPP,
+				"%s is a Pacemaker Remote node: it runs no corosync and "
+				"no sanlock, so it cannot have volumes and roles, and "
+				"Pacemaker would put them there: make it a full node "
+				"of the cluster, or remove it",
+				s->nodes[i].name);
 		}
 	}
 	return 0;

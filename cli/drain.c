@@ -19,6 +19,7 @@
 #include "lib/core/settings.h"
 
 #define ASK_SPAN	   VMHA_SPAN_S(30)
+#define BOOT_SPAN	   VMHA_SPAN_S(2)
 #define TIMEOUT_MAX_S	   86400
 #define SHUTDOWN_REQUESTER "shutdown"
 
@@ -342,16 +343,47 @@ static int drain_run(int argc, char **argv, struct vmha_err **err)
 	return r;
 }
 
-/* At boot: open the node again if only its shutdown had closed it. */
+/* At boot: what clusterd has of this node, once it is in touch with the others. */
+static int booted_state(struct drain *d, json_t **ret_state, struct vmha_err **err)
+{
+	for (;;) {
+		vmha_autoerr struct vmha_err *why = NULL;
+		vmha_autojson json_t *state = NULL;
+		int r = d->watch.ipc ? 0 : vmha_watch_open(&d->watch, &why);
+
+		r = r < 0 ? r : vmha_daemon_state(d->watch.ipc, &state, &why);
+		if (r == 0 && json_is_true(json_object_get(state, "synced")) &&
+		    json_is_true(json_object_get(state, "quorate"))) {
+			*ret_state = vmha_steal_ptr(state);
+			return 0;
+		}
+		if (r < 0) {
+			vmha_watch_close(&d->watch);
+		}
+		if (vmha_interrupt_take()) {
+			return -EINTR;
+		}
+		if (d->limited && vmha_mono_passed(d->deadline)) {
+			return vmha_err_set(err, -ETIMEDOUT, "%s",
+					    why ? vmha_err_text(why) : "the cluster has no quorum");
+		}
+		vmha_mono_pace(BOOT_SPAN); /* a daemon that is not there gives no event */
+	}
+}
+
+/*
+ * Open the node again if only its shutdown had closed it.
+ * @return 1 it is to be resumed; 0 it is not; negative errno
+ */
 static int after_shutdown(struct drain *d, char **ret_self, struct vmha_err **err)
 {
 	vmha_autojson json_t *state = NULL;
 	const json_t *node;
 	const char *by;
-	int r = vmha_daemon_state(d->watch.ipc, &state, err);
+	int r = booted_state(d, &state, err);
 
 	if (r < 0) {
-		return r;
+		return r == -EINTR ? 0 : r;
 	}
 	node = vmha_view_node(state, json_string_value(json_object_get(state, "node")));
 	by = json_string_value(json_object_get(node, "drain_requester"));
@@ -417,20 +449,19 @@ static int resume_run(int argc, char **argv, struct vmha_err **err)
 		r = vmha_usage(err, "--failback is now, window or no, not '%s'", failback);
 	}
 	r = r ? r : timeout_take(&d, timeout, err);
-	r = r ? r : vmha_watch_open(&d.watch, err);
 	if (r != 0) {
 		return r;
 	}
 	d.node = argv[1];
+	vmha_interrupt_hold(&old);
 	if (after) {
 		r = after_shutdown(&d, &self, err);
-		if (r <= 0) {
-			return r;
-		}
 		d.node = self;
+	} else {
+		r = vmha_watch_open(&d.watch, err);
+		r = r < 0 ? r : 1;
 	}
-	vmha_interrupt_hold(&old);
-	r = resume_do(&d, failback, wait, err);
+	r = r > 0 ? resume_do(&d, failback, wait, err) : r;
 	vmha_interrupt_release(&old);
 	d.node = NULL;
 	return r;
@@ -468,8 +499,9 @@ const struct vmha_command vmha_commands_drain[] = {
 			"                    or no (the default)\n"
 			"  --wait            until those that come back now are there\n"
 			"  --timeout S       with --wait: leave after S seconds, 1 to 86400\n"
-			"  --after-shutdown  for vmha-shutdown.service: this node, and only if its "
-			"shutdown had closed it\n",
+			"  --after-shutdown  for vmha-shutdown.service, at boot: wait for the "
+			"cluster, then this node, and\n"
+			"                    only if its shutdown had closed it\n",
 		.run = resume_run,
 	},
 	{ 0 },

@@ -17,7 +17,6 @@ cli_vmha_SOURCES = \
 	cli/migrate.c cli/migrate.h \
 	cli/migration.c \
 	cli/move.c \
-	cli/network.c \
 	cli/node.c \
 	cli/node_cert.c cli/node_cert.h \
 	cli/node_change.c \
@@ -46,3 +45,7 @@ cli_vmha_SOURCES = \
 	cli/watch.c cli/watch.h
 cli_vmha_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
 	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(QB_LIBS) $(SANLOCK_LIBS)
+
+systemdsystemunit_DATA += cli/vmha-shutdown.service
+EXTRA_DIST += cli/vmha-shutdown.service.in
+CLEANFILES += cli/vmha-shutdown.service

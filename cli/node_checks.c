@@ -146,8 +146,10 @@ static void units_check(struct vmha_node_report *rep, const struct vmha_node_fac
 			      json_string_value(json_array_get(units, i)));
 	}
 	if (facts->systemd && !json_array_size(units)) {
-		vmha_node_say(rep, VMHA_NODE_OK, "boot", NULL,
-			      "libvirtd and sanlock start at boot, Pacemaker after them");
+		vmha_node_say(
+			rep, VMHA_NODE_OK, "boot", NULL,
+			"libvirtd, sanlock and clusterd start at boot, Pacemaker after them; VMs "
+			"leave before a shutdown");
 	}
 	json_decref(units);
 }

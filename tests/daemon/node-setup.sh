@@ -314,11 +314,14 @@ test_systemd() {
 	local out
 	mkdir -p /run/systemd/system
 	export SYSTEMD_OFFLINE=1
+	mkdir -p /etc/systemd/system # where systemctl finds ours, which are not installed
+	cp "${VMHA_STAGE:-$VMHA_BUILD/stage}"/usr/lib/systemd/system/*.service /etc/systemd/system/
 	out=$(setup --ca-cert "$VMHA_TEST_TMP/pki/ca.pem" --ca-key "$VMHA_TEST_TMP/pki/ca.key")
 	[[ $out == *'Enabled libvirtd-tls.socket'* ]] || fail "$out"
 	grep -qx "ListenStream=$ADDRESS:16514" /etc/systemd/system/libvirtd-tls.socket.d/vmha.conf || fail "socket"
 	[[ -L /etc/systemd/system/sockets.target.wants/libvirtd-tls.socket ]] || fail "socket not enabled"
-	if systemd-analyze verify --man=no libvirtd-tls.socket pacemaker.service resource-agents-deps.target 2>&1 |
+	[[ -L /etc/systemd/system/multi-user.target.wants/vmha-shutdown.service ]] || fail "shutdown not enabled"
+	if systemd-analyze verify --man=no libvirtd-tls.socket pacemaker.service resource-agents-deps.target vmha-shutdown.service 2>&1 |
 		grep -i 'vmha.conf\|cycle'; then
 		fail "systemd does not take our files"
 	fi
