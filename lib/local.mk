@@ -14,7 +14,17 @@ lib_libbase_a_SOURCES = \
 	lib/base/str.c lib/base/str.h
 
 lib_libcore_a_SOURCES = \
-	lib/core/cluster.h \
+	lib/core/cluster.c lib/core/cluster.h \
+	lib/core/cluster_admit.c \
+	lib/core/cluster_check.c \
+	lib/core/cluster_drain.c \
+	lib/core/cluster_effect.c \
+	lib/core/cluster_event.c \
+	lib/core/cluster_int.h \
+	lib/core/cluster_mig.c \
+	lib/core/cluster_names.c \
+	lib/core/cluster_node.c \
+	lib/core/cluster_way.c \
 	lib/core/evidence.c lib/core/evidence.h \
 	lib/core/guest.c lib/core/guest.h \
 	lib/core/iface.h \
@@ -29,7 +39,8 @@ lib_libcore_a_SOURCES = \
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
 	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(NL_CFLAGS)
 lib_libport_a_SOURCES = \
-	lib/port/codec.h \
+	lib/port/codec.c lib/port/codec.h \
+	lib/port/codec_field.c lib/port/codec_field.h \
 	lib/port/netlink.c lib/port/netlink.h \
 	lib/port/nodes.c lib/port/nodes.h \
 	lib/port/ipc_client.c lib/port/ipc_client.h lib/port/ipc_wire.h \

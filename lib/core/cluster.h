@@ -164,6 +164,7 @@ struct vmha_mig {
 	int64_t enqueued_ms; /* wall clock of the node that said so; 0: not yet */
 	int64_t begun_ms;
 	int64_t ended_ms;
+	uint64_t ended_seq; /* the oldest are forgotten first */
 	unsigned int networks_count;
 	struct vmha_attempt networks[VMHA_ATTEMPTS_MAX];
 };
@@ -259,6 +260,7 @@ struct vmha_cnode {
 struct vmha_cluster {
 	uint64_t seq; /* events applied */
 	uint64_t next_id;
+	int64_t wall_ms; /* of the last event that had one */
 	bool quorate;
 	uint64_t ring_seq;     /* of the membership that `quorate` is about */
 	uint64_t disturbance;  /* number of the last one that is not over; 0: none */
@@ -444,6 +446,7 @@ struct vmha_ceffects {
 	struct vmha_ceffect *items;
 	size_t count;
 	size_t size;
+	struct vmha_ceffect spare;    /* filled in vain when memory ran out */
 	bool failed;		      /* memory ran out */
 	uint64_t mig;		      /* the migration that the event concerned or made; 0 none */
 	char error[VMHA_REASON_SIZE]; /* why vmha_cluster_apply() refused; "" */
@@ -461,15 +464,16 @@ struct vmha_cluster *vmha_cluster_new(void);
  * every node, and the sender tells whoever asked.
  * @param effects cleared first; what is to be done, in this order
  * @return 0; -ENOENT no such migration or node; -EEXIST a move of that role is open; -EPERM the
- * sender may not say this; -EPROTO not in this phase; -EBUSY too late to cancel; -EINVAL a field is
- * wrong; -ENOSPC a limit is reached; -EHOSTDOWN a node is not there; -ENOLINK no quorum; -ENOMEM
+ * sender may not say this; -ESTALE another agent has taken over; -EPROTO not in this phase; -EBUSY
+ * too late to cancel, or still in use; -EINVAL a field is wrong; -ENOSPC a limit is reached;
+ * -EHOSTDOWN a node is not there; -EAGAIN the target takes no roles; -ENOLINK no quorum; -ENOMEM
  * memory ran out: this node has to start over
  */
 int vmha_cluster_apply(struct vmha_cluster *state, const struct vmha_cevent *event,
 		       struct vmha_ceffects *effects);
 
 /** What @node was asked to do and has not answered, once more (after it took over a snapshot). */
-int vmha_cluster_pending(const struct vmha_cluster *state, unsigned int node,
+int vmha_cluster_pending(struct vmha_cluster *state, unsigned int node,
 			 struct vmha_ceffects *effects);
 
 /**
