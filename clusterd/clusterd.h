@@ -8,7 +8,7 @@
 
 #include "clusterd/service.h"
 #include "lib/base/err.h"
-#include "lib/core/record.h"
+#include "lib/core/cluster.h"
 #include "lib/port/qblog.h"
 
 struct vmha_cluster; /* the replicated state: lib/core/cluster.h */
@@ -24,15 +24,16 @@ struct clusterd {
 	GMainLoop *loop;
 	uint32_t self;		      /* corosync node id (group.c); 0 until corosync answered */
 	char name[VMHA_NODE_SIZE];    /* this node's name, of corosync's nodelist (group.c) */
-	struct vmha_cluster *cluster; /* the replicated state (group.c); NULL until synced once */
+	struct vmha_cluster *cluster; /* the replicated state, never NULL in hooks (group.c) */
+	bool started;		      /* the modules are: node id and name are known (modules.c) */
 	bool synced;  /* the state is the group's: effects and ops that need it may run (group.c) */
 	bool quorate; /* the state's quorum holds, of the current ring (group.c) */
 	uint64_t seq; /* of the event applied last (group.c) */
 	const char *state_file; /* options of main.c */
-	const char *runtime_dir;
 	struct clusterd_group *group;
 	struct clusterd_service *service;
 	/* One a module, its own business; NULL until its start(). */
+	struct clusterd_ops *ops;
 	struct clusterd_drive *drive;
 	struct clusterd_net *net;
 	struct clusterd_config *config;
@@ -47,7 +48,7 @@ struct clusterd {
  */
 struct clusterd_module {
 	const char *name;
-	/* Once, before the group is joined: node id and name are known, the state is not. */
+	/* Once, before the state is the group's: node id and name are known. */
 	int (*start)(struct clusterd *c, struct vmha_err **err);
 	/* Once, at the orderly end, in reverse order. */
 	void (*stop)(struct clusterd *c);
@@ -57,7 +58,9 @@ struct clusterd_module {
 	/* An event was applied, on every node the same ones in the same order; c->cluster has it.
 	 */
 	void (*applied)(struct clusterd *c, const struct vmha_cevent *e);
-	/* An effect of that event; each names the node that performs it. */
+	/* An event that this very process sent was refused by the state machine. */
+	void (*refused)(struct clusterd *c, const struct vmha_cevent *e, int r, const char *why);
+	/* An effect of that event that is for this node, or for every node. */
 	void (*effect)(struct clusterd *c, const struct vmha_ceffect *effect);
 	/* The state changed: once for all events applied in one turn of the loop. */
 	void (*changed)(struct clusterd *c);
@@ -69,13 +72,18 @@ struct clusterd_module {
 
 extern const struct clusterd_module clusterd_module_ops; /* state, subscribe, hello */
 
+/** Start them all; once. */
+int clusterd_modules_start(struct clusterd *c, struct vmha_err **err);
+void clusterd_modules_stop(struct clusterd *c);
+
 /** All modules, in the order of their calls; ends with NULL. */
 extern const struct clusterd_module *const clusterd_modules[];
 
 /**
  * Multicast an event: it is applied on every node, this one too, at the same place in the total
- * order, some time later (from the loop, never from inside this call).
- * @param e borrowed; encoded before this returns
+ * order, some time later (from the loop, never from inside this call).  Members
+ * that come to one state meanwhile do not lose it; the loss of corosync does: see synced().
+ * @param e borrowed; encoded before this returns; `from` and, where 0, `wall_ms` are filled in
  * @return 0 queued; -ENOTCONN not a member of the group now; -ENOBUFS too many wait; -EMSGSIZE;
  * -ENOMEM
  */

@@ -7,3 +7,23 @@ clusterd_vmha_virtwatch_CPPFLAGS = $(AM_CPPFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAG
 clusterd_vmha_virtwatch_SOURCES = clusterd/virtwatch.c
 clusterd_vmha_virtwatch_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
 	$(LIBVIRT_GLIB_LIBS) $(LIBVIRT_LIBS) $(GLIB_LIBS) $(JANSSON_LIBS)
+
+# built by default as soon as lib/core/cluster.c is there
+EXTRA_PROGRAMS = clusterd/vmha-clusterd
+clusterd_vmha_clusterd_CPPFLAGS = $(AM_CPPFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(QB_CFLAGS)
+clusterd_vmha_clusterd_SOURCES = \
+	clusterd/clusterd.h \
+	clusterd/group.c clusterd/group.h \
+	clusterd/loop.c clusterd/loop.h \
+	clusterd/main.c \
+	clusterd/modules.c \
+	clusterd/ops.c \
+	clusterd/outbox.c \
+	clusterd/persist.c \
+	clusterd/ratelimit.h \
+	clusterd/service.c clusterd/service.h \
+	clusterd/sync.c \
+	clusterd/worker.c clusterd/worker.h \
+	clusterd/worth.c
+clusterd_vmha_clusterd_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
+	$(GLIB_LIBS) $(JANSSON_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) $(SYSTEMD_LIBS)

@@ -27,6 +27,7 @@ struct clusterd_op {
 	 * An answer to a client that has gone is dropped.
 	 */
 	void (*handle)(struct clusterd *c, struct clusterd_request *req, const json_t *body);
+	bool early;	 /* answered although corosync has not been seen yet */
 	bool needs_sync; /* refused with -EAGAIN until the state is the group's */
 };
 
@@ -58,6 +59,8 @@ int clusterd_push(struct clusterd *c, uint64_t client, json_t *event);
 
 /** Push an event to all that have subscribed. @param event stolen */
 void clusterd_push_subscribers(struct clusterd *c, json_t *event);
+
+bool clusterd_service_has_subscribers(const struct clusterd *c);
 
 /** @internal of service.c and ops.c: the client wants what clusterd_push_subscribers() sends. */
 int clusterd_service_subscribe(struct clusterd *c, uint64_t client);

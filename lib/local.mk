@@ -37,15 +37,19 @@ lib_libcore_a_SOURCES = \
 	lib/core/settings.c lib/core/settings.h
 
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
-	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(NL_CFLAGS)
+	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(COROSYNC_CFLAGS) $(SYSTEMD_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(NL_CFLAGS)
 lib_libport_a_SOURCES = \
 	lib/port/codec.c lib/port/codec.h \
 	lib/port/codec_field.c lib/port/codec_field.h \
 	lib/port/netlink.c lib/port/netlink.h \
 	lib/port/nodes.c lib/port/nodes.h \
+	lib/port/cmap.c lib/port/cmap.h \
+	lib/port/cpg.c lib/port/cpg.h \
 	lib/port/ipc_client.c lib/port/ipc_client.h lib/port/ipc_wire.h \
 	lib/port/ipc_server.c lib/port/ipc_server.h \
 	lib/port/qblog.c lib/port/qblog.h \
+	lib/port/quorum.c lib/port/quorum.h \
+	lib/port/service_notify.c lib/port/service_notify.h \
 	lib/port/domxml.c lib/port/domxml.h \
 	lib/port/lease_inquire.c \
 	lib/port/lease_layout.h \
