@@ -35,6 +35,7 @@ cli_vmha_SOURCES = \
 	cli/view.c cli/view.h \
 	cli/vm.c cli/vm.h \
 	cli/vmadd.c \
+	cli/vmcpu.c \
 	cli/vmcheck.c \
 	cli/vmedit.c \
 	cli/vmremove.c \

@@ -214,8 +214,8 @@ static int vm_show(int argc, char **argv, struct vmha_err **err)
 const struct vmha_command vmha_commands_vm[] = {
 	{
 		.name = "vm add",
-		.args = "NAME --xml FILE --volume VOLUME [--mode live|quick|auto] [--rename] "
-			"[--disabled]",
+		.args = "NAME --xml FILE --volume VOLUME [--mode live|quick|auto] "
+			"[--cpu baseline] [--rename] [--disabled]",
 		.summary = "Make a virtual machine a highly available role",
 		.help = "Checks the definition, stores it with a lease on the volume, creates the "
 			"cluster's resource and\n"
@@ -231,6 +231,8 @@ const struct vmha_command vmha_commands_vm[] = {
 			"  --mode MODE      how moves are done: live (default), quick (save and "
 			"restore), auto (live, and\n"
 			"                   quick where live does not converge)\n"
+			"  --cpu baseline   give it the CPU that all nodes can give, instead of "
+			"the XML's\n"
 			"  --rename         set the XML's <name> to NAME\n"
 			"  --disabled       do not start it: later crm_resource --resource NAME "
 			"--meta "

@@ -27,6 +27,11 @@ void vmha_vm_check(const struct vmha_domxml *dom, const struct vmha_role *role,
  */
 int vmha_vm_findings(const struct vmha_findings *f, const char *what, struct vmha_err **err);
 
+/** Replace the domain's CPU by the best one that all nodes can give, asked of each libvirtd.
+ * @return 0; -EHOSTDOWN a node is not online */
+int vmha_vm_cpu_baseline(struct vmha_domxml *dom, const struct vmha_pcmk_state *state,
+			 struct vmha_err **err);
+
 /** Lock the volume against other commands; says when this node has not joined it. */
 int vmha_vm_lock(const char *volume, int *ret_lock, struct vmha_err **err);
 

@@ -25,6 +25,7 @@
 struct plan {
 	struct vmha_role role;
 	const char *mode;
+	const char *cpu;
 	bool disabled;
 	struct vmha_volume_record volume;
 	char *clone;
@@ -154,6 +155,9 @@ static int plan_make(struct plan *p, const char *xml, bool rename, struct vmha_e
 	r = r < 0 ? r : names_free_check(p, err);
 	r = r < 0 ? r : vmha_domxml_load(xml, &p->dom, err);
 	r = r < 0 ? r : identity_fill(p, rename, err);
+	if (r == 0 && p->cpu) {
+		r = vmha_vm_cpu_baseline(p->dom, p->state, err);
+	}
 	if (r < 0) {
 		return r;
 	}
@@ -405,6 +409,7 @@ static int add_parse(int argc, char **argv, struct plan *p, const char **ret_xml
 		{ .name = "xml", .value = ret_xml },
 		{ .name = "volume", .value = &volume },
 		{ .name = "mode", .value = &p->mode },
+		{ .name = "cpu", .value = &p->cpu },
 		{ .name = "rename", .flag = ret_rename },
 		{ .name = "disabled", .flag = &p->disabled },
 		{ 0 },
@@ -429,6 +434,9 @@ static int add_parse(int argc, char **argv, struct plan *p, const char **ret_xml
 	if (p->mode && strcmp(p->mode, "live") != 0 && strcmp(p->mode, "quick") != 0 &&
 	    strcmp(p->mode, "auto") != 0) {
 		return vmha_usage(err, "--mode is live, quick or auto, not '%s'", p->mode);
+	}
+	if (p->cpu && strcmp(p->cpu, "baseline") != 0) {
+		return vmha_usage(err, "--cpu is baseline, not '%s'", p->cpu);
 	}
 	(void)snprintf(p->role.name, sizeof(p->role.name), "%s", argv[1]);
 	(void)snprintf(p->role.volume, sizeof(p->role.volume), "%s", volume);

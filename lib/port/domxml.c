@@ -427,6 +427,30 @@ int vmha_domxml_set_lease(struct vmha_domxml *dom, const struct vmha_lease *leas
 	return 0;
 }
 
+int vmha_domxml_set_cpu(struct vmha_domxml *dom, const char *xml, struct vmha_err **err)
+{
+	xmlNode *root = xmlDocGetRootElement(dom->doc);
+	xmlDoc *doc = NULL;
+	xmlNode *cpu;
+	int r = doc_parse(xml, strlen(xml), &doc, err);
+
+	if (r < 0) {
+		return r;
+	}
+	cpu = xmlDocCopyNode(xmlDocGetRootElement(doc), dom->doc, 1);
+	xmlFreeDoc(doc);
+	if (!cpu || strcmp((const char *)cpu->name, "cpu") != 0) {
+		xmlFreeNode(cpu);
+		return vmha_err_set(err, cpu ? -EBADMSG : -ENOMEM, "no <cpu> element");
+	}
+	nodes_remove(dom->doc, "/domain/cpu");
+	if (!xmlAddChild(root, cpu)) {
+		xmlFreeNode(cpu);
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
 int vmha_domxml_has_lease(const struct vmha_domxml *dom, const struct vmha_lease *lease,
 			  struct vmha_err **err)
 {

@@ -75,6 +75,9 @@ const struct vmha_domxml_nic *vmha_domxml_nics(const struct vmha_domxml *dom, si
 /** Set the text of /domain/@element ("name", "uuid"), made where missing. @return 0 or -ENOMEM */
 int vmha_domxml_set(struct vmha_domxml *dom, const char *element, const char *text);
 
+/** Replace /domain/cpu by the element @xml. @return 0; -EBADMSG; -ENOMEM */
+int vmha_domxml_set_cpu(struct vmha_domxml *dom, const char *xml, struct vmha_err **err);
+
 /** Remove what belongs to one run of the domain: its number (id="7"). */
 void vmha_domxml_forget_run(struct vmha_domxml *dom);
 

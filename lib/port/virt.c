@@ -244,6 +244,26 @@ int vmha_virt_cpu(const char *address, const char *uuid, struct vmha_span timeou
 	return text_ask(&req, timeout, ret_xml, err);
 }
 
+int vmha_virt_host_cpu(const char *address, const struct vmha_virt_needs *needs,
+		       struct vmha_span timeout, char **ret_xml, struct vmha_err **err)
+{
+	struct vmha_virt_request req = { .address = address,
+					 .needs = needs,
+					 .verb = VMHA_VIRT_DO_HOST_CPU };
+
+	return text_ask(&req, timeout, ret_xml, err);
+}
+
+int vmha_virt_baseline(const struct vmha_virt_needs *needs, const char *const *cpus,
+		       struct vmha_span timeout, char **ret_xml, struct vmha_err **err)
+{
+	struct vmha_virt_request req = { .needs = needs,
+					 .cpus = cpus,
+					 .verb = VMHA_VIRT_DO_BASELINE };
+
+	return text_ask(&req, timeout, ret_xml, err);
+}
+
 int vmha_virt_host(const struct vmha_virt_needs *needs, struct vmha_span timeout,
 		   struct vmha_virt_host *ret_host, struct vmha_err **err)
 {

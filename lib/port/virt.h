@@ -53,6 +53,7 @@ int vmha_virt_cpu(const char *address, const char *uuid, struct vmha_span timeou
 		  struct vmha_err **err);
 
 #define VMHA_VIRT_NETWORKS_MAX 32
+#define VMHA_VIRT_CPUS_MAX     64
 
 /** What a guest needs of this host; NULL where its XML says nothing. */
 struct vmha_virt_needs {
@@ -73,6 +74,16 @@ struct vmha_virt_host {
 /** Can this host run such a guest? @return 0, with what is wrong in *ret_host */
 int vmha_virt_host(const struct vmha_virt_needs *needs, struct vmha_span timeout,
 		   struct vmha_virt_host *ret_host, struct vmha_err **err);
+
+/** The CPU that a host can give a guest of that kind: a <cpu> element. @return 0, caller frees */
+int vmha_virt_host_cpu(const char *address, const struct vmha_virt_needs *needs,
+		       struct vmha_span timeout, char **ret_xml, struct vmha_err **err);
+/**
+ * The best CPU that hosts with these CPUs can all give.
+ * @param cpus from vmha_virt_host_cpu(), at most VMHA_VIRT_CPUS_MAX, NULL ends
+ */
+int vmha_virt_baseline(const struct vmha_virt_needs *needs, const char *const *cpus,
+		       struct vmha_span timeout, char **ret_xml, struct vmha_err **err);
 
 enum vmha_virt_job_kind {
 	VMHA_VIRT_JOB_NONE,

@@ -377,6 +377,18 @@ static int run_host(virConnectPtr conn, const struct vmha_virt_request *req,
 	return vmha_virt_child_host(conn, req->needs, reply);
 }
 
+static int run_host_cpu(virConnectPtr conn, const struct vmha_virt_request *req,
+			struct vmha_virt_reply *reply)
+{
+	return vmha_virt_child_host_cpu(conn, req->needs, reply);
+}
+
+static int run_baseline(virConnectPtr conn, const struct vmha_virt_request *req,
+			struct vmha_virt_reply *reply)
+{
+	return vmha_virt_child_baseline(conn, req->needs, req->cpus, reply);
+}
+
 #define ON_DOMAIN(name_)                                                                           \
 	static int run_##name_(virConnectPtr conn, const struct vmha_virt_request *req,            \
 			       struct vmha_virt_reply *reply)                                      \
@@ -402,13 +414,14 @@ ON_DOMAIN(cpu)
 
 static int (*const runs[])(virConnectPtr conn, const struct vmha_virt_request *req,
 			   struct vmha_virt_reply *reply) = {
-	[VMHA_VIRT_DO_ASK] = run_ask,	      [VMHA_VIRT_DO_PING] = run_ping,
-	[VMHA_VIRT_DO_CREATE] = run_create,   [VMHA_VIRT_DO_RESTORE] = run_restore,
-	[VMHA_VIRT_DO_SAVE] = run_save,	      [VMHA_VIRT_DO_SHUTDOWN] = run_shutdown,
-	[VMHA_VIRT_DO_DESTROY] = run_destroy, [VMHA_VIRT_DO_QMP] = run_qmp,
-	[VMHA_VIRT_DO_ABORT] = run_abort,     [VMHA_VIRT_DO_JOB] = run_job,
-	[VMHA_VIRT_DO_MIGRATE] = run_migrate, [VMHA_VIRT_DO_CPU] = run_cpu,
-	[VMHA_VIRT_DO_HOST] = run_host,
+	[VMHA_VIRT_DO_ASK] = run_ask,		[VMHA_VIRT_DO_PING] = run_ping,
+	[VMHA_VIRT_DO_CREATE] = run_create,	[VMHA_VIRT_DO_RESTORE] = run_restore,
+	[VMHA_VIRT_DO_SAVE] = run_save,		[VMHA_VIRT_DO_SHUTDOWN] = run_shutdown,
+	[VMHA_VIRT_DO_DESTROY] = run_destroy,	[VMHA_VIRT_DO_QMP] = run_qmp,
+	[VMHA_VIRT_DO_ABORT] = run_abort,	[VMHA_VIRT_DO_JOB] = run_job,
+	[VMHA_VIRT_DO_MIGRATE] = run_migrate,	[VMHA_VIRT_DO_CPU] = run_cpu,
+	[VMHA_VIRT_DO_HOST] = run_host,		[VMHA_VIRT_DO_HOST_CPU] = run_host_cpu,
+	[VMHA_VIRT_DO_BASELINE] = run_baseline,
 };
 
 static int child_work(const struct vmha_virt_request *req, struct vmha_virt_reply *reply)

@@ -26,6 +26,8 @@ enum vmha_virt_verb {
 	VMHA_VIRT_DO_MIGRATE,
 	VMHA_VIRT_DO_CPU,
 	VMHA_VIRT_DO_HOST,
+	VMHA_VIRT_DO_HOST_CPU,
+	VMHA_VIRT_DO_BASELINE,
 };
 
 /** What the child leaves for its parent, in memory that both share. */
@@ -47,6 +49,7 @@ struct vmha_virt_request {
 	const char *command;
 	const struct vmha_virt_migrate_options *migrate;
 	const struct vmha_virt_needs *needs;
+	const char *const *cpus; /* NULL ends */
 	bool flag;
 };
 
@@ -61,5 +64,11 @@ int vmha_virt_child_cpu(void *dom, struct vmha_virt_reply *reply);
 /** What this host lacks (lib/port/virt_host.c). @param conn a virConnectPtr */
 int vmha_virt_child_host(void *conn, const struct vmha_virt_needs *needs,
 			 struct vmha_virt_reply *reply);
+/** The CPU this host can give (lib/port/virt_host.c). @param conn a virConnectPtr */
+int vmha_virt_child_host_cpu(void *conn, const struct vmha_virt_needs *needs,
+			     struct vmha_virt_reply *reply);
+/** The best of several (lib/port/virt_host.c). @param conn a virConnectPtr */
+int vmha_virt_child_baseline(void *conn, const struct vmha_virt_needs *needs,
+			     const char *const *cpus, struct vmha_virt_reply *reply);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/str.h"
 #include "lib/port/virt_child.h"
 
 /* Our own error texts come from libvirt; an empty one would say "nothing is wrong". */
@@ -101,4 +102,57 @@ int vmha_virt_child_host(void *conn, const struct vmha_virt_needs *needs,
 			      sizeof(reply->host.networks[i]));
 	}
 	return 0;
+}
+
+static int text_put(struct vmha_virt_reply *reply, const char *text)
+{
+	if (strlen(text) >= sizeof(reply->text)) {
+		(void)snprintf(reply->error, sizeof(reply->error), "the CPU's XML is too long");
+		return -EFBIG;
+	}
+	memcpy(reply->text, text, strlen(text) + 1);
+	return 0;
+}
+
+/* Of the capabilities: what <mode name='host-model'> holds is the content of a <cpu>. */
+int vmha_virt_child_host_cpu(void *conn, const struct vmha_virt_needs *needs,
+			     struct vmha_virt_reply *reply)
+{
+	static const char head[] = "<mode name='host-model' supported='yes'>";
+	vmha_autofree char *caps = virConnectGetDomainCapabilities(
+		conn, needs->emulator, needs->arch, needs->machine, needs->type, 0);
+	vmha_autofree char *text = NULL;
+	char *begin;
+	char *end;
+
+	if (!caps) {
+		return vmha_virt_fail(reply);
+	}
+	begin = strstr(caps, head);
+	end = begin ? strstr(begin, "</mode>") : NULL;
+	if (!end) {
+		(void)snprintf(reply->error, sizeof(reply->error),
+			       "it has no CPU model for guests of this kind");
+		return -ENOENT;
+	}
+	*end = '\0';
+	text = vmha_str_printf("<cpu>%s</cpu>", begin + strlen(head));
+	return text ? text_put(reply, text) : -ENOMEM;
+}
+
+int vmha_virt_child_baseline(void *conn, const struct vmha_virt_needs *needs,
+			     const char *const *cpus, struct vmha_virt_reply *reply)
+{
+	const char *list[VMHA_VIRT_CPUS_MAX];
+	vmha_autofree char *cpu = NULL;
+	unsigned int count = 0;
+
+	while (count < VMHA_VIRT_CPUS_MAX && cpus[count]) {
+		list[count] = cpus[count];
+		count++;
+	}
+	cpu = virConnectBaselineHypervisorCPU(conn, needs->emulator, needs->arch, needs->machine,
+					      needs->type, list, count,
+					      VIR_CONNECT_BASELINE_CPU_MIGRATABLE);
+	return cpu ? text_put(reply, cpu) : vmha_virt_fail(reply);
 }

@@ -64,6 +64,20 @@ with 's:type="bridge":type="network":; s:<source bridge="vmbr0"/>:<source networ
 lacks network "none9"
 cat "$WORK/stored.xml" >"$(role_file web1 xml)"
 
+step "a CPU that all nodes can give"
+lab guest disk "/clusterstorage/$VOLUME/web2/web2.img"
+lab guest xml web2 --disk "/clusterstorage/$VOLUME/web2/web2.img" | on node1 sh -c "cat >/root/web2.xml"
+on node1 vmha vm add web2 --xml /root/web2.xml --volume "$VOLUME" --cpu baseline >"$WORK/out.log" ||
+	fail "vm add --cpu baseline: $(cat "$WORK/out.log")"
+figure "$(grep 'CPU that all' "$WORK/out.log")"
+grep -q 'CPU that all 3 nodes can give: [A-Za-z]' "$WORK/out.log" || fail "$(cat "$WORK/out.log")"
+grep -q '<cpu mode="custom"' "$(role_file web2 xml)" || fail "$(cat "$(role_file web2 xml)")"
+for node in "${NODES[@]}"; do
+	on "$node" env OCF_RESKEY_volume="$VOLUME" OCF_RESKEY_name=web2 OCF_RESKEY_CRM_meta_on_node="$node" \
+		/usr/libexec/vmha/vm-action precheck | jq -e .ok >/dev/null || fail "$node cannot take web2"
+done
+on node1 vmha vm remove web2 --disks >/dev/null
+
 step "libvirtd hangs; the volume is not there"
 daemon_signal node2 libvirtd STOP
 precheck node2 >"$WORK/out.json"

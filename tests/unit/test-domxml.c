@@ -327,7 +327,25 @@ static void a_file_is_named_in_its_error(void)
 	CHECK_HAS(vmha_err_text(err), "none.xml");
 }
 
+static void cpu_is_replaced(void)
+{
+	static const char text[] =
+		"<domain><name>a</name><cpu mode='host-model'/><cputune/></domain>";
+	vmha_autodomxml struct vmha_domxml *dom = NULL;
+	vmha_autofree char *cpu = NULL;
+
+	CHECK_INT(vmha_domxml_parse(text, strlen(text), &dom, NULL), 0);
+	CHECK_INT(vmha_domxml_set_cpu(dom, "<disk/>", NULL), -EBADMSG);
+	CHECK_INT(vmha_domxml_set_cpu(dom, "<cpu", NULL), -EBADMSG);
+	CHECK_INT(vmha_domxml_set_cpu(dom, "<cpu><model>EPYC</model></cpu>", NULL), 0);
+	CHECK_INT(vmha_domxml_count(dom, "/domain/cpu"), 1);
+	cpu = vmha_domxml_get_xml(dom, "/domain/cpu");
+	CHECK_STR(cpu, "<cpu><model>EPYC</model></cpu>");
+	CHECK(!vmha_domxml_get_xml(dom, "/domain/nothing"));
+}
+
 static const struct unit_test tests[] = {
+	UNIT_TEST(cpu_is_replaced),
 	UNIT_TEST(malformed_is_refused_with_its_line),
 	UNIT_TEST(doctype_and_entities_are_refused),
 	UNIT_TEST(too_large_and_too_deep_are_refused),
