@@ -37,6 +37,7 @@ lint_flags() {
 	mapfile -t FLAGS < <(make -s -C "$VMHA_BUILD" print-c-flags | while IFS= read -r word; do
 		# relative to the build directory, which is not where we are
 		case $word in
+		-I/usr/*) printf -- '-isystem\n%s\n' "${word#-I}" ;; # others' headers are not ours to judge
 		-I.) printf -- '-I%s\n' "$VMHA_BUILD" ;;
 		-I.*) printf -- '-I%s/%s\n' "$VMHA_BUILD" "${word#-I}" ;;
 		*) printf '%s\n' "$word" ;;
