@@ -47,6 +47,8 @@ static const char *witness_word(enum vmha_virt_witness w)
 		return "running";
 	case VMHA_VIRT_PAUSED_IOERROR:
 		return "paused by an I/O error";
+	case VMHA_VIRT_PAUSED_WATCHDOG:
+		return "paused by its watchdog";
 	case VMHA_VIRT_PAUSED_MIGRATION:
 		return "paused in a migration";
 	case VMHA_VIRT_PAUSED:
@@ -85,6 +87,7 @@ static void node_ask(const struct patient *p, const char *node, struct finding *
 		break;
 	case VMHA_VIRT_PAUSED:
 	case VMHA_VIRT_PAUSED_IOERROR:
+	case VMHA_VIRT_PAUSED_WATCHDOG:
 	case VMHA_VIRT_PAUSED_MIGRATION:
 	case VMHA_VIRT_PAUSED_OTHER:
 	case VMHA_VIRT_CRASHED:

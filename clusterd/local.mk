@@ -27,3 +27,10 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/worth.c
 clusterd_vmha_clusterd_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
 	$(GLIB_LIBS) $(JANSSON_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) $(SYSTEMD_LIBS)
+
+# what becomes of a guest that ended or stands still: asks and tells Pacemaker
+pkglibexec_PROGRAMS += clusterd/vmha-guest-report
+clusterd_vmha_guest_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+clusterd_vmha_guest_report_SOURCES = clusterd/guestreport.c
+clusterd_vmha_guest_report_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
+	$(LIBXML_LIBS) $(JANSSON_LIBS)

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -76,6 +77,7 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "vmha-virtwatch is run by vmha-clusterd\n");
 		return 2;
 	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where a libvirt call hangs */
 	(void)signal(SIGPIPE, SIG_IGN);
 	w.loop = g_main_loop_new(NULL, FALSE);
 	if (vmha_virtevents_new(on_event, &w, &w.events, &err) < 0) {

@@ -8,7 +8,7 @@ resource_agent_vm_SOURCES = \
 	resource-agent/params.c resource-agent/params.h \
 	resource-agent/vm.c
 resource_agent_vm_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
-	$(SANLOCK_CLIENT_LIBS)
+	$(SANLOCK_CLIENT_LIBS) $(QB_LIBS)
 
 resource_agent_vm_action_SOURCES = \
 	resource-agent/params.c resource-agent/params.h \

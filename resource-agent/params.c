@@ -60,6 +60,19 @@ static int times_read(struct vm_params *p, struct vmha_err **err)
 	return 0;
 }
 
+static int policy_read(struct vm_params *p, struct vmha_err **err)
+{
+	int r = 0;
+
+	vmha_guest_policy_default(&p->policy);
+#define X(name_, default_, keep_, stop_)                                                           \
+	r = r < 0 ? r                                                                              \
+		  : vmha_guest_policy_set(&p->policy, #name_, getenv("OCF_RESKEY_" #name_), err);
+	VMHA_GUEST_POLICIES(X)
+#undef X
+	return r;
+}
+
 int vm_params_read(struct vm_params *ret_params, struct vmha_err **err)
 {
 	struct vm_params p = { 0 };
@@ -88,6 +101,7 @@ int vm_params_read(struct vm_params *ret_params, struct vmha_err **err)
 				    p.on_stall);
 	}
 	r = times_read(&p, err);
+	r = r < 0 ? r : policy_read(&p, err);
 	if (r < 0) {
 		return r;
 	}

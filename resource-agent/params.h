@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/core/guest.h"
 #include "lib/role/role.h"
 
 /* Codes of the OCF resource agent API. */
@@ -47,13 +48,38 @@ enum ocf_code {
 	X(graceful_s, "integer", "90", 0, 0, 0, 3600, "Time to power off by itself, seconds",      \
 	  "What a VM gets at stop to power off by itself after its power button was pressed, in\n" \
 	  "seconds, within the timeout of the stop operation less 15 s; then it is ended by\n"     \
-	  "force. 0: at once by force.")
+	  "force. 0: at once by force.")                                                           \
+	X(on_guest_shutdown, "string", "restart", 0, 0, 0, 0,                                      \
+	  "When it shuts itself down: restart or stop",                                            \
+	  "What is to be done when the guest's own operating system has shut down, without any\n"  \
+	  "order of the cluster. restart: it is started again. stop: it stays off: its\n"          \
+	  "target-role becomes Stopped, until 'crm resource start'.")                              \
+	X(on_io_error, "string", "keep", 0, 0, 0, 0,                                               \
+	  "When an I/O error has paused it: keep or restart",                                      \
+	  "What is to be done with a guest that QEMU has paused because its disk failed (in its\n" \
+	  "definition: error_policy='stop'). keep: it stands still, reported as degraded, until\n" \
+	  "the storage is repaired and it is resumed ('virsh resume'). restart: it counts as\n"    \
+	  "failed, and is ended and started again, here or elsewhere.")                            \
+	X(on_panic, "string", "restart", 0, 0, 0, 0,                                               \
+	  "When its kernel has panicked: restart or keep",                                         \
+	  "What is to be done with a guest whose kernel has panicked and which stands still (a\n"  \
+	  "pvpanic device and <on_crash>preserve</on_crash>). restart: it counts as failed. "      \
+	  "keep:\n"                                                                                \
+	  "it is kept for inspection, reported as degraded. With on_crash destroy libvirt ends "   \
+	  "it,\n"                                                                                  \
+	  "and it is restarted.")                                                                  \
+	X(on_watchdog, "string", "restart", 0, 0, 0, 0,                                            \
+	  "When its watchdog has paused it: restart or keep",                                      \
+	  "What is to be done with a guest that its watchdog device has paused (action='pause')\n" \
+	  "because its system hangs. restart: it counts as failed. keep: it is kept for\n"         \
+	  "inspection, reported as degraded.")
 
 struct vm_params {
 	struct vmha_role role;
 	const char *migration_mode;
 	const char *on_stall;
 	uint64_t graceful_s;
+	struct vmha_guest_policy policy;
 	const char *node;    /* as Pacemaker says; NULL by hand */
 	uint64_t timeout_ms; /* of the action, less a margin */
 	uint64_t interval_ms;

@@ -10,6 +10,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/port/domxml.h"
+#include "lib/port/ipc_client.h"
 #include "lib/role/migrate.h"
 #include "lib/role/monitor.h"
 #include "lib/role/precheck.h"
@@ -17,6 +18,8 @@
 #include "lib/role/start.h"
 #include "lib/role/stop.h"
 #include "resource-agent/params.h"
+
+#define CLUSTERD_PATIENCE VMHA_SPAN_MS(500)
 
 static int failed(int r, struct vmha_err *err)
 {
@@ -57,16 +60,21 @@ static int do_monitor(const struct vmha_action *act, const struct vm_params *p)
 		return OCF_SUCCESS;
 	case VMHA_MONITOR_DEGRADED:
 		if (!p->interval_ms) { /* a probe asks only whether it is here */
-			vmha_log(VMHA_LOG_WARNING, "%s", vmha_err_text(err));
-			return OCF_SUCCESS;
+			break;
 		}
 		return ocf_fail(OCF_DEGRADED, vmha_err_text(err));
+	case VMHA_MONITOR_FAILED:
+		if (!p->interval_ms) {
+			break;
+		}
+		return ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
 	case VMHA_MONITOR_NOT_RUNNING:
 		return OCF_NOT_RUNNING;
 	case VMHA_MONITOR_UNKNOWN:
-		break;
+		return ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
 	}
-	return ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
+	vmha_log(VMHA_LOG_WARNING, "%s", vmha_err_text(err));
+	return OCF_SUCCESS;
 }
 
 static int do_migrate_to(const struct vmha_action *act, const struct vm_params *p)
@@ -140,13 +148,38 @@ static int do_precheck(const struct vmha_action *act, const struct vm_params *p)
 static const struct {
 	const char *name;
 	int (*run)(const struct vmha_action *act, const struct vm_params *p);
+	bool announced; /* it may end or begin the guest's process here */
 } actions[] = {
-	{ "start", do_start },		 { "stop", do_stop },
-	{ "monitor", do_monitor },	 { "status", do_monitor },
-	{ "migrate_to", do_migrate_to }, { "migrate_from", do_migrate_from },
-	{ "reload", do_reload },	 { "reload-agent", do_reload },
-	{ "validate-all", do_validate }, { "precheck", do_precheck },
+	{ "start", do_start, true },
+	{ "stop", do_stop, true },
+	{ "monitor", do_monitor, false },
+	{ "status", do_monitor, false },
+	{ "migrate_to", do_migrate_to, true },
+	{ "migrate_from", do_migrate_from, true },
+	{ "reload", do_reload, false },
+	{ "reload-agent", do_reload, false },
+	{ "validate-all", do_validate, false },
+	{ "precheck", do_precheck, false },
 };
+
+/* clusterd takes no end of the guest for a crash while this connection lasts. */
+static struct vmha_ipc *announce(const char *action, const struct vm_params *p)
+{
+	vmha_autofree char *text =
+		vmha_str_printf("{\"v\":1,\"op\":\"action-begin\",\"vm\":\"%s\",\"action\":\"%s\"}",
+				p->role.name, action);
+	struct vmha_ipc *ipc = NULL;
+
+	if (text && vmha_ipc_open(&ipc, CLUSTERD_PATIENCE, NULL) == 0) {
+		(void)vmha_ipc_call(ipc, text, CLUSTERD_PATIENCE, NULL, NULL);
+	}
+	return ipc;
+}
+
+static void ipc_cleanup(struct vmha_ipc **ipc)
+{
+	vmha_ipc_close(*ipc);
+}
 
 /*
  * The volume cannot be read or knows no such role.  What is not here needs no volume to be stopped:
@@ -179,6 +212,7 @@ int main(int argc, char **argv)
 {
 	const char *action = argc == 2 ? argv[1] : "";
 	vmha_autofree struct vmha_action *act = calloc(1, sizeof(*act));
+	VMHA_CLEANUP(ipc_cleanup) struct vmha_ipc *ipc = NULL;
 	vmha_autoerr struct vmha_err *err = NULL;
 	struct vm_params p = { 0 };
 	size_t i;
@@ -187,6 +221,11 @@ int main(int argc, char **argv)
 	if (!act || vm_params_read(&p, &err) < 0) {
 		return ocf_fail(act ? OCF_ERR_CONFIGURED : OCF_ERR_GENERIC, vmha_err_text(err));
 	}
+	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (actions[i].announced && strcmp(action, actions[i].name) == 0) {
+			ipc = announce(action, &p);
+		}
+	}
 	r = vmha_action_open(&p.role, p.node, VMHA_SPAN_MS(p.timeout_ms), act, &err);
 	if (r < 0) {
 		return without_role(action, &p, r, err);
@@ -194,6 +233,7 @@ int main(int argc, char **argv)
 	(void)vmha_move_mode_parse(p.migration_mode, &act->mode);
 	act->quick_on_stall = vmha_str_eq(p.on_stall, "quick");
 	act->graceful = VMHA_SPAN_S(p.graceful_s);
+	act->policy = p.policy;
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(action, actions[i].name) == 0) {
 			return actions[i].run(act, &p);

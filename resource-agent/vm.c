@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ocf:vmha:vm as Pacemaker runs it: thin, for `monitor` comes every few seconds for every VM.  It
- * answers where the answer is plain (our process holds its lease; nothing of the VM is here), and
- * hands everything else to vm-action, which links libvirt.
+ * answers where the answer is plain (our process holds its lease and clusterd knows nothing against
+ * it; nothing of the VM is here), and hands everything else to vm-action, which links libvirt.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,10 +15,14 @@
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "lib/core/move.h"
+#include "lib/port/ipc_client.h"
 #include "lib/port/lease_sanlock.h"
 #include "lib/role/process.h"
 #include "lib/role/role.h"
 #include "resource-agent/params.h"
+
+#define CLUSTERD_PATIENCE VMHA_SPAN_MS(300)
+#define CLUSTERD_LOOK	  1 /* its code for a guest that is not well, or that it does not know */
 
 enum answer {
 	ANSWER_RUNNING,
@@ -44,6 +48,26 @@ static bool plainly_running(const struct vm_params *p, struct vmha_run_record *r
 		(void)vmha_role_store(&p->role, VMHA_RECORD_RUN, run, NULL);
 	}
 	return true;
+}
+
+/* The process may stand still with its lease: clusterd knows from libvirt.  Where it does not
+ * answer, or libvirtd does not answer it, process and lease must do. */
+static bool clusterd_doubts(const struct vm_params *p, const struct vmha_run_record *run)
+{
+	vmha_autofree char *text =
+		vmha_str_printf("{\"v\":1,\"op\":\"monitor\",\"vm\":\"%s\",\"pid\":%lld}",
+				p->role.name, (long long)run->pid);
+	struct vmha_ipc *ipc = NULL;
+	bool doubts = false;
+
+	if (!text || vmha_ipc_open(&ipc, CLUSTERD_PATIENCE, NULL) < 0) {
+		return false;
+	}
+	if (vmha_ipc_call(ipc, text, CLUSTERD_PATIENCE, NULL, NULL) == 0) {
+		doubts = vmha_ipc_code(ipc) == CLUSTERD_LOOK;
+	}
+	vmha_ipc_close(ipc);
+	return doubts;
 }
 
 /* No process, and no start that began here and whose end nobody saw. */
@@ -79,7 +103,9 @@ static enum answer monitor(const struct vm_params *p)
 	int r = vmha_role_load(&p->role, VMHA_RECORD_RUN, &run, NULL);
 
 	if (r == 0) {
-		return plainly_running(p, &run) && !move_left_open(p) ? ANSWER_RUNNING : ANSWER_ASK;
+		return plainly_running(p, &run) && !move_left_open(p) && !clusterd_doubts(p, &run)
+			       ? ANSWER_RUNNING
+			       : ANSWER_ASK;
 	}
 	return r == -ENOENT && plainly_absent(p) ? ANSWER_NOT_RUNNING : ANSWER_ASK;
 }

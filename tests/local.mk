@@ -86,7 +86,7 @@ tests_unit_test_mono_LDADD = tests/unit/libunit.a lib/libbase.a
 
 tests_unit_test_pcmk_CPPFLAGS = $(AM_CPPFLAGS) -DVMHA_SRCDIR='"$(abs_srcdir)"'
 tests_unit_test_pcmk_SOURCES = tests/unit/test-pcmk.c
-tests_unit_test_pcmk_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a $(LIBXML_LIBS)
+tests_unit_test_pcmk_LDADD = tests/unit/libunit.a lib/libport.a lib/libcore.a lib/libbase.a $(LIBXML_LIBS)
 EXTRA_DIST += $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/unit/pcmk/*.xml))
 
 tests_unit_test_pcmk_settings_SOURCES = tests/unit/test-pcmk-settings.c

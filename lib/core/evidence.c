@@ -8,6 +8,7 @@ static bool virt_claims_guest(enum vmha_virt_witness virt)
 	case VMHA_VIRT_RUNNING:
 	case VMHA_VIRT_PAUSED:
 	case VMHA_VIRT_PAUSED_IOERROR:
+	case VMHA_VIRT_PAUSED_WATCHDOG:
 	case VMHA_VIRT_PAUSED_MIGRATION:
 	case VMHA_VIRT_PAUSED_OTHER:
 		return true;
@@ -32,6 +33,7 @@ static bool virt_may_run(enum vmha_virt_witness virt)
 		return true;
 	case VMHA_VIRT_PAUSED:
 	case VMHA_VIRT_PAUSED_IOERROR:
+	case VMHA_VIRT_PAUSED_WATCHDOG:
 	case VMHA_VIRT_PAUSED_MIGRATION:
 	case VMHA_VIRT_PAUSED_OTHER:
 	case VMHA_VIRT_CRASHED:
@@ -137,6 +139,8 @@ static const char *virt_name(enum vmha_virt_witness virt)
 		return "paused by user";
 	case VMHA_VIRT_PAUSED_IOERROR:
 		return "paused on I/O error";
+	case VMHA_VIRT_PAUSED_WATCHDOG:
+		return "paused by watchdog";
 	case VMHA_VIRT_PAUSED_MIGRATION:
 		return "paused for migration";
 	case VMHA_VIRT_PAUSED_OTHER:

@@ -41,6 +41,7 @@ enum vmha_virt_witness {
 	VMHA_VIRT_RUNNING,
 	VMHA_VIRT_PAUSED, /* by a user */
 	VMHA_VIRT_PAUSED_IOERROR,
+	VMHA_VIRT_PAUSED_WATCHDOG,
 	VMHA_VIRT_PAUSED_MIGRATION, /* source in or after switchover, or incoming */
 	VMHA_VIRT_PAUSED_OTHER,
 	VMHA_VIRT_CRASHED,

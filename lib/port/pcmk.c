@@ -165,6 +165,14 @@ int vmha_pcmk_move(const char *role, const char *node, struct vmha_err **err)
 	return tool_run(argv, NULL, TOOL_TIMEOUT, NULL, err);
 }
 
+int vmha_pcmk_fail(const char *role, const char *node, struct vmha_err **err)
+{
+	const char *const argv[] = { "crm_resource", "--resource", role, "--fail",
+				     "--node",	     node,	   NULL };
+
+	return tool_run(argv, NULL, TOOL_TIMEOUT, NULL, err);
+}
+
 int vmha_pcmk_clear(const char *role, struct vmha_err **err)
 {
 	const char *const argv[] = { "crm_resource", "--resource", role, "--clear", NULL };

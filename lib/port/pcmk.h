@@ -7,6 +7,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/mono.h"
+#include "lib/core/guest.h"
 
 /*
  * Pacemaker, asked and told through its own tools (crm_mon, cibadmin, crm_resource ...), whose XML
@@ -119,7 +120,8 @@ struct vmha_pcmk_primitive {
 	const char *path;
 	const char *type;
 	const char *target_role;
-	long priority; /* Pacemaker's meta attribute; higher first */
+	long priority;			 /* Pacemaker's meta attribute; higher first */
+	struct vmha_guest_policy policy; /* of a VM: its default where a word is not understood */
 };
 
 struct vmha_pcmk_primitives {
@@ -165,6 +167,9 @@ int vmha_pcmk_param_set(const char *role, const char *name, const char *value,
 
 /** Prefer @node for @role (constraint cli-prefer-ROLE), until vmha_pcmk_clear(). */
 int vmha_pcmk_move(const char *role, const char *node, struct vmha_err **err);
+/** Tell Pacemaker that @role has failed on @node: it recovers it as after a failed monitor.
+ * Accepted even while an operation of the role is under way there: ask first. */
+int vmha_pcmk_fail(const char *role, const char *node, struct vmha_err **err);
 /** Remove every constraint that a move or ban left behind. None is fine. */
 int vmha_pcmk_clear(const char *role, struct vmha_err **err);
 /**

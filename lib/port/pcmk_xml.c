@@ -325,6 +325,12 @@ static void primitive_read(const xmlNode *x, void *item)
 	if (!*p->name) {
 		p->name = p->id;
 	}
+	vmha_guest_policy_default(&p->policy);
+#define X(name_, default_, keep_, stop_)                                                           \
+	(void)vmha_guest_policy_set(&p->policy, #name_, nvpair(x, "instance_attributes", #name_),  \
+				    NULL);
+	VMHA_GUEST_POLICIES(X)
+#undef X
 }
 
 int vmha_pcmk_primitives_parse(const char *xml, const char *type,

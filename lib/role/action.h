@@ -7,6 +7,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/mono.h"
+#include "lib/core/guest.h"
 #include "lib/core/record.h"
 #include "lib/role/role.h"
 
@@ -28,7 +29,8 @@ struct vmha_action {
 	char trace[VMHA_ID_SIZE];  /* of this action */
 	enum vmha_move_mode mode;  /* parameter migration_mode */
 	bool quick_on_stall;	   /* a live move that does not converge becomes a quick one */
-	struct vmha_span graceful; /* what a guest gets to power off by itself */
+	struct vmha_guest_policy policy; /* parameters on_... */
+	struct vmha_span graceful;	 /* what a guest gets to power off by itself */
 };
 
 /**

@@ -31,38 +31,56 @@ static enum vmha_monitor absent(const struct vmha_action *act, const struct vmha
 	return VMHA_MONITOR_NOT_RUNNING;
 }
 
-static enum vmha_monitor present_paused(const struct vmha_action *act, struct vmha_observation *obs,
-					struct vmha_err **err)
+/* It stands still for a reason of its own: as its role wants it (parameters on_...). */
+static enum vmha_monitor still(const struct vmha_action *act, enum vmha_guest_state state,
+			       const char *remedy, struct vmha_err **err)
+{
+	bool restart = vmha_guest_wish_still(&act->policy, state) == VMHA_WISH_RESTART;
+
+	(void)vmha_err_set(err, -EIO, "%s on %s is %s%s%s", act->role.name, act->node,
+			   vmha_guest_state_text(state), restart ? "" : ": ",
+			   restart ? "" : remedy);
+	return restart ? VMHA_MONITOR_FAILED : VMHA_MONITOR_DEGRADED;
+}
+
+static enum vmha_monitor present_migrating(const struct vmha_action *act,
+					   struct vmha_observation *obs, struct vmha_err **err)
 {
 	vmha_autoerr struct vmha_err *e = NULL;
 	struct vmha_virt_job job = { 0 };
 
+	if (vmha_virt_job(NULL, act->rec.uuid, VMHA_SPAN_S(5), &job, NULL) == 0 &&
+	    job.kind != VMHA_VIRT_JOB_NONE) {
+		return VMHA_MONITOR_RUNNING; /* in its switchover */
+	}
+	if (vmha_source_resume(act, obs, &e) == 0) {
+		return VMHA_MONITOR_RUNNING;
+	}
+	return unknown(act, obs, vmha_err_text(e), err);
+}
+
+static enum vmha_monitor present_paused(const struct vmha_action *act, struct vmha_observation *obs,
+					struct vmha_err **err)
+{
 	switch (obs->w.virt) {
 	case VMHA_VIRT_PAUSED_IOERROR:
-		(void)vmha_err_set(err, -EIO,
-				   "%s on %s is paused by an I/O error of its disk: repair the "
-				   "storage, then `virsh resume %s`",
-				   act->role.name, act->node, act->role.name);
-		return VMHA_MONITOR_DEGRADED;
-	case VMHA_VIRT_PAUSED_MIGRATION:
-		if (vmha_virt_job(NULL, act->rec.uuid, VMHA_SPAN_S(5), &job, NULL) == 0 &&
-		    job.kind != VMHA_VIRT_JOB_NONE) {
-			return VMHA_MONITOR_RUNNING; /* in its switchover */
-		}
-		if (vmha_source_resume(act, obs, &e) == 0) {
-			return VMHA_MONITOR_RUNNING;
-		}
-		return unknown(act, obs, vmha_err_text(e), err);
+		return still(act, VMHA_GUEST_IOERROR,
+			     "repair the storage, then run virsh resume on that node", err);
+	case VMHA_VIRT_PAUSED_WATCHDOG:
+		return still(act, VMHA_GUEST_WATCHDOG, "reset it, or run virsh resume on that node",
+			     err);
+	case VMHA_VIRT_CRASHED:
+		return still(act, VMHA_GUEST_PANICKED, "look at it, then restart it", err);
 	case VMHA_VIRT_PAUSED:
-		vmha_log(VMHA_LOG_WARNING, "vm=%s node=%s is paused by an administrator",
-			 act->role.name, act->node);
-		break;
+		return still(act, VMHA_GUEST_PAUSED, "continue it by virsh resume on that node",
+			     err);
+	case VMHA_VIRT_PAUSED_MIGRATION:
+		return present_migrating(act, obs, err);
 	case VMHA_VIRT_UNASKED:
 	case VMHA_VIRT_SILENT:
 	case VMHA_VIRT_ABSENT:
 	case VMHA_VIRT_RUNNING:
 	case VMHA_VIRT_PAUSED_OTHER:
-	case VMHA_VIRT_CRASHED:
 	case VMHA_VIRT_SHUTOFF:
 		vmha_log(VMHA_LOG_WARNING, "vm=%s node=%s stands still (%s)", act->role.name,
 			 act->node, obs->text);

@@ -8,6 +8,7 @@ enum vmha_monitor {
 	VMHA_MONITOR_UNKNOWN, /* why in @err */
 	VMHA_MONITOR_RUNNING,
 	VMHA_MONITOR_DEGRADED, /* present, but it does not serve: why in @err */
+	VMHA_MONITOR_FAILED,   /* it stands still, and its role wants it restarted: why in @err */
 	VMHA_MONITOR_NOT_RUNNING,
 };
 

@@ -36,7 +36,8 @@ static int settle_paused(const struct vmha_action *act, struct vmha_observation 
 {
 	vmha_autoerr struct vmha_err *err = NULL;
 
-	if (obs->w.virt == VMHA_VIRT_PAUSED || obs->w.virt == VMHA_VIRT_PAUSED_IOERROR) {
+	if (obs->w.virt == VMHA_VIRT_PAUSED || obs->w.virt == VMHA_VIRT_PAUSED_IOERROR ||
+	    obs->w.virt == VMHA_VIRT_PAUSED_WATCHDOG) {
 		return VMHA_SETTLED_HERE; /* but not by the migration */
 	}
 	if (vmha_source_resume(act, obs, &err) == 0) {

@@ -37,7 +37,7 @@ static int adopt_step(const struct vmha_action *act, struct vmha_observation *ob
 				    act->role.name, act->node, obs->text);
 	}
 	if (obs->w.lease == VMHA_LEASE_HELD || obs->w.virt == VMHA_VIRT_PAUSED ||
-	    obs->w.virt == VMHA_VIRT_PAUSED_IOERROR) {
+	    obs->w.virt == VMHA_VIRT_PAUSED_IOERROR || obs->w.virt == VMHA_VIRT_PAUSED_WATCHDOG) {
 		return 1;
 	}
 	if (vmha_present_is_incoming(act, obs)) {

@@ -65,13 +65,13 @@ for room in base role; do
 	[[ -z $called ]] || lint_bad "lib/$room must not call:" "${called//$'\n'/ }"
 done
 
-# The monitor that Pacemaker forks is thin: libc and sanlock's client only.
+# The monitor that Pacemaker forks is thin: libc, sanlock's client and libqb (clusterd) only.
 needs() {
 	readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc\.so|ld-linux|lib(a|ub|t)san\.so)' || true
 }
 agent=$VMHA_BUILD/stage/usr/lib/ocf/resource.d/vmha/vm
 if [[ -e $agent ]]; then
-	bad=$(needs "$agent" | grep -v '^libsanlock_client\.so' || true)
-	[[ -z $bad ]] || lint_bad "ocf:vmha:vm links" "${bad//$'\n'/ }" "; it may link libc and libsanlock_client only"
+	bad=$(needs "$agent" | grep -vE '^lib(sanlock_client|qb)\.so' || true)
+	[[ -z $bad ]] || lint_bad "ocf:vmha:vm links" "${bad//$'\n'/ }" "; it may link libc, libsanlock_client and libqb only"
 fi
 lint_end

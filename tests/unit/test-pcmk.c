@@ -146,6 +146,8 @@ static void primitives_are_read(void)
 	CHECK_STR(vms->items[0].volume, "vol1");
 	CHECK_STR(vms->items[0].parent, "");
 	CHECK_STR(vms->items[0].mode, "");
+	CHECK_INT(vms->items[0].policy.on_guest_shutdown, VMHA_WISH_STOP);
+	CHECK_INT(vms->items[0].policy.on_panic, VMHA_WISH_RESTART);
 	CHECK_INT(vmha_pcmk_primitives_parse(xml, "csv", &volumes, NULL), 0);
 	CHECK_INT(volumes->count, 1);
 	CHECK_STR(volumes->items[0].parent, "vol1-clone");
