@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/daemon.h"
 #include "cli/node_report.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
@@ -273,9 +274,29 @@ static void cluster_check(struct vmha_node_report *rep, const struct vmha_node_f
 	}
 }
 
+static void clusterd_check(struct vmha_node_report *rep)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	vmha_autojson json_t *state = NULL;
+
+	if (vmha_daemon_ask(json_pack("{s:s}", "op", "hello"), LIBVIRT_SPAN, &state, &err) < 0) {
+		vmha_node_say(rep, VMHA_NODE_FAIL, "clusterd", "run: systemctl start vmha-clusterd",
+			      "nothing can be moved from or to here: %s", vmha_err_text(err));
+	} else if (!json_is_true(json_object_get(state, "synced"))) {
+		vmha_node_say(rep, VMHA_NODE_FAIL, "clusterd",
+			      "does corosync run here? see: journalctl -u vmha-clusterd",
+			      "runs, but is not in sync with the other nodes (%s)",
+			      json_string_value(json_object_get(state, "group")));
+	} else {
+		vmha_node_say(rep, VMHA_NODE_OK, "clusterd", NULL,
+			      "runs, in sync with the other nodes");
+	}
+}
+
 void vmha_node_check_live(struct vmha_node_report *rep, const struct vmha_node_facts *facts)
 {
 	sanlock_check(rep, facts);
 	libvirtd_check(rep);
+	clusterd_check(rep);
 	cluster_check(rep, facts);
 }

@@ -344,7 +344,8 @@ int vmha_node_systemd_plan(struct vmha_node_plan *plan, const char *address, str
 json_t *vmha_node_systemd_disabled(void)
 {
 	static const char *const units[] = { "libvirtd.service", "libvirtd-tls.socket",
-					     "sanlock.service", "vmha-shutdown.service" };
+					     "sanlock.service", "vmha-clusterd.service",
+					     "vmha-shutdown.service" };
 	json_t *list = json_array();
 	size_t i;
 

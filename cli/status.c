@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/daemon.h"
 #include "cli/output.h"
 #include "cli/roles.h"
 #include "lib/base/cleanup.h"
@@ -15,6 +16,7 @@ struct report {
 	struct vmha_pcmk_state *state;
 	struct vmha_pcmk_primitives *roles;
 	struct vmha_pcmk_primitives *volumes;
+	json_t *daemons;  /* clusterd's state; NULL: it does not answer here */
 	json_t *problems; /* what is not as it should be, one sentence each */
 };
 
@@ -23,6 +25,7 @@ static void report_free(struct report *rep)
 	vmha_pcmk_state_free(rep->state);
 	vmha_pcmk_primitives_free(rep->roles);
 	vmha_pcmk_primitives_free(rep->volumes);
+	json_decref(rep->daemons);
 	json_decref(rep->problems);
 }
 #define autoreport __attribute__((cleanup(report_free)))
@@ -78,6 +81,46 @@ static json_t *node_volumes(const struct report *rep, const char *node)
 	return all;
 }
 
+/* How the node's clusterd does, as this node's sees it. */
+static const char *daemon_word(struct report *rep, const struct vmha_pcmk_node *n)
+{
+	const json_t *list = json_object_get(rep->daemons, "nodes");
+	const char *word = "not running";
+	const json_t *node;
+	size_t i;
+
+	if (!rep->daemons) {
+		return "unknown";
+	}
+	json_array_foreach(list, i, node)
+	{
+		if (json_integer_value(json_object_get(node, "id")) != (json_int_t)n->id) {
+			continue;
+		}
+		if (json_is_true(json_object_get(node, "ready"))) {
+			return "in sync";
+		}
+		word = json_is_true(json_object_get(node, "member")) ? "joining" : word;
+	}
+	if (n->online && !n->remote) {
+		problem(rep, "clusterd of node %s is %s: nothing is moved from or to it", n->name,
+			word);
+	}
+	return word;
+}
+
+static void daemons_read(struct report *rep)
+{
+	vmha_autoipc struct vmha_ipc *ipc = NULL;
+	vmha_autoerr struct vmha_err *err = NULL;
+
+	if (vmha_daemon_open(&ipc, &err) < 0 || vmha_daemon_state(ipc, &rep->daemons, &err) < 0) {
+		problem(rep, "%s", vmha_err_text(err));
+	} else if (!json_is_true(json_object_get(rep->daemons, "synced"))) {
+		problem(rep, "clusterd of this node is not in sync with the others");
+	}
+}
+
 static json_t *nodes_report(struct report *rep)
 {
 	json_t *all = json_array();
@@ -86,11 +129,11 @@ static json_t *nodes_report(struct report *rep)
 	for (i = 0; i < rep->state->nodes_count; i++) {
 		const struct vmha_pcmk_node *n = &rep->state->nodes[i];
 
-		(void)json_array_append_new(all, json_pack("{s:s, s:i, s:s, s:b, s:b, s:o}", "name",
-							   n->name, "id", (int)n->id, "state",
-							   node_word(n), "online", n->online,
-							   "standby", n->standby, "volumes",
-							   node_volumes(rep, n->name)));
+		(void)json_array_append_new(
+			all, json_pack("{s:s, s:i, s:s, s:b, s:b, s:s, s:o}", "name", n->name, "id",
+				       (int)n->id, "state", node_word(n), "online", n->online,
+				       "standby", n->standby, "clusterd", daemon_word(rep, n),
+				       "volumes", node_volumes(rep, n->name)));
 		if (n->remote) {
 			problem(rep, "node %s is a Pacemaker Remote node: it cannot run roles",
 				n->name);
@@ -231,11 +274,10 @@ static void fence_print(const json_t *f)
 
 static int report_text(const json_t *o)
 {
-	static const struct vmha_column nodes[] = { { "NAME", "name" },
-						    { "ID", "id" },
-						    { "STATE", "state" },
-						    { "VOLUMES", "volumes" },
-						    { 0 } };
+	static const struct vmha_column nodes[] = {
+		{ "NAME", "name" },	    { "ID", "id" },	      { "STATE", "state" },
+		{ "CLUSTERD", "clusterd" }, { "VOLUMES", "volumes" }, { 0 }
+	};
 	static const struct vmha_column volumes[] = { { "NAME", "name" },
 						      { "TYPE", "type" },
 						      { "JOINED ON", "joined" },
@@ -295,6 +337,7 @@ static int status_run(int argc, char **argv, struct vmha_err **err)
 	if (r < 0) {
 		return r;
 	}
+	daemons_read(&rep);
 	o = report_json(&rep);
 	if (o && !vmha_output_is_json()) {
 		r = report_text(o);

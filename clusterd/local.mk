@@ -8,8 +8,10 @@ clusterd_vmha_virtwatch_SOURCES = clusterd/virtwatch.c
 clusterd_vmha_virtwatch_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
 	$(LIBVIRT_GLIB_LIBS) $(LIBVIRT_LIBS) $(GLIB_LIBS) $(JANSSON_LIBS)
 
-# built by default as soon as lib/core/cluster.c is there
-EXTRA_PROGRAMS = clusterd/vmha-clusterd
+sbin_PROGRAMS += clusterd/vmha-clusterd
+systemdsystemunit_DATA += clusterd/vmha-clusterd.service
+EXTRA_DIST += clusterd/vmha-clusterd.service.in
+CLEANFILES += clusterd/vmha-clusterd.service
 clusterd_vmha_clusterd_CPPFLAGS = $(AM_CPPFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(QB_CFLAGS)
 clusterd_vmha_clusterd_SOURCES = \
 	clusterd/clusterd.h \

@@ -41,7 +41,7 @@ Standard input, output and exit status are the command'"'"'s.'
 	[shell]='A login shell in a node.'
 	[power]='on boots the node with its /etc and /var as they are and starts its services; off is loss of
 power: every process of the node is gone when it returns; cycle is both.'
-	[service]='sanlock, libvirtd, corosync or pacemaker of a node.  A service that dies stays dead until started.'
+	[service]='sanlock, libvirtd, corosync, clusterd or pacemaker of a node.  A service that dies stays dead until started.'
 	[cut]='Pull a cable of a node: NET is clu, mig, pub or mgt.  --in and --out cut one direction, as seen
 from the node, without loss of the link.'
 	[heal]='Take back cut and slow of one network, or every fault of a node, or of all nodes.'

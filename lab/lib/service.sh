@@ -8,6 +8,7 @@ SERVICES=(
 	"sanlock|/run/sanlock/sanlock.pid|sanlock client status|env SANLOCK_PRIVILEGED=0 sanlock daemon -w 0 -h 0 -l 0 -U sanlock -G sanlock"
 	"libvirtd|/run/libvirtd.pid|test -S /run/libvirt/libvirt-sock|libvirtd --listen"
 	"corosync|/run/corosync.pid|corosync-cfgtool -s|corosync -f"
+	"clusterd|/run/vmha-lab/clusterd.pid|vmha-clusterd --check|vmha-clusterd --foreground"
 	"pacemaker|/run/vmha-lab/pacemaker.pid|cibadmin -Q|pacemakerd -f"
 )
 
@@ -72,13 +73,15 @@ service_stop() {
 	node_enter "$1" sh -c "$SERVICE_SCRIPT_STOP" sh "$SVC_PIDFILE" 600
 }
 
-# What the node's init would do: sanlock before the cluster, libvirtd beside it.
+# What the node's init would do: sanlock before the cluster, libvirtd beside it, clusterd before
+# Pacemaker.
 service_boot_below() {
 	service_start "$1" sanlock no-wait
 	service_start "$1" libvirtd no-wait
 	service_start "$1" corosync no-wait
 	service_wait "$1" sanlock
 	service_wait "$1" corosync
+	service_start "$1" clusterd no-wait
 }
 
 service_boot() {

@@ -144,7 +144,7 @@ up_failed() {
 }
 
 verb_up() {
-	local begin
+	local begin id
 	need_root
 	up_parse "$@"
 	up_need
@@ -156,6 +156,9 @@ verb_up() {
 	trap up_failed EXIT
 	up_nodes
 	phase_end "${CONFIG[nodes]} nodes booted and configured, services started"
+	for id in $(node_ids); do
+		service_wait "$id" clusterd || die "the clusterds do not find together"
+	done
 	wait_for 60 all_online || die "the cluster did not form: see: vmha-lab exec node1 crm_mon -1rf"
 	phase_end "cluster formed: ${CONFIG[nodes]} nodes online, power switch in use"
 	up_volume

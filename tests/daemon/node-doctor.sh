@@ -84,6 +84,14 @@ ill node1 'libvirtd does not answer' libvirtd
 on node1 kill -CONT "$PID"
 well node1
 
+step "clusterd stopped"
+lab service node1 stop clusterd >/dev/null
+ill node1 'nothing can be moved from or to here: clusterd does not run' clusterd
+[[ $(on node1 vmha status || true) == *'clusterd does not run on this node'* ]] || fail "status on node1 is silent"
+[[ $(on node2 vmha status || true) == *'clusterd of node node1 is not running'* ]] || fail "status on node2 is silent"
+lab service node1 start clusterd >/dev/null
+well node1
+
 step "without the lock manager"
 on node1 sed -i '/^lock_manager/d' /etc/libvirt/qemu.conf
 ill node1 '/etc/libvirt/qemu.conf is not set up' settings

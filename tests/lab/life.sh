@@ -10,7 +10,7 @@ status_has() { lab status >"$WORK/status" && grep -q -- "$1" "$WORK/status"; }
 
 lab_begin --no-volume
 cat "$WORK/up.log"
-[[ $(lab status | grep -c ' on  sanlock libvirtd corosync pacemaker$') == 3 ]] ||
+[[ $(lab status | grep -c ' on  sanlock libvirtd corosync clusterd pacemaker$') == 3 ]] ||
 	fail "not all services run: $(lab status)"
 
 step "exec: input, output, status"
