@@ -70,6 +70,8 @@ struct clusterd_module {
 	const struct clusterd_op *ops;
 };
 
+extern const struct clusterd_module clusterd_module_config;
+extern const struct clusterd_module clusterd_module_journal;
 extern const struct clusterd_module clusterd_module_ops; /* state, subscribe, hello */
 
 /** Start them all; once. */

@@ -8,6 +8,13 @@ clusterd_vmha_virtwatch_SOURCES = clusterd/virtwatch.c
 clusterd_vmha_virtwatch_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
 	$(LIBVIRT_GLIB_LIBS) $(LIBVIRT_LIBS) $(GLIB_LIBS) $(JANSSON_LIBS)
 
+# Pacemaker's configuration for it, likewise
+pkglibexec_PROGRAMS += clusterd/vmha-cibwatch
+clusterd_vmha_cibwatch_CPPFLAGS = $(AM_CPPFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS)
+clusterd_vmha_cibwatch_SOURCES = clusterd/cibwatch.c
+clusterd_vmha_cibwatch_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
+	$(CIB_LIBS) $(LIBXML_LIBS) $(GLIB_LIBS) $(JANSSON_LIBS)
+
 sbin_PROGRAMS += clusterd/vmha-clusterd
 systemdsystemunit_DATA += clusterd/vmha-clusterd.service
 EXTRA_DIST += clusterd/vmha-clusterd.service.in
@@ -15,7 +22,10 @@ CLEANFILES += clusterd/vmha-clusterd.service
 clusterd_vmha_clusterd_CPPFLAGS = $(AM_CPPFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(QB_CFLAGS)
 clusterd_vmha_clusterd_SOURCES = \
 	clusterd/clusterd.h \
+	clusterd/config.c clusterd/config.h \
 	clusterd/group.c clusterd/group.h \
+	clusterd/journal.c clusterd/journal.h \
+	clusterd/linechild.c clusterd/linechild.h \
 	clusterd/loop.c clusterd/loop.h \
 	clusterd/main.c \
 	clusterd/modules.c \

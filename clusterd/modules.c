@@ -2,6 +2,8 @@
 #include "clusterd/clusterd.h"
 
 const struct clusterd_module *const clusterd_modules[] = {
+	&clusterd_module_config, /* before the journal: it holds its settings */
+	&clusterd_module_journal,
 	&clusterd_module_ops,
 	NULL,
 };

@@ -37,8 +37,10 @@ lib_libcore_a_SOURCES = \
 	lib/core/settings.c lib/core/settings.h
 
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
-	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(COROSYNC_CFLAGS) $(SYSTEMD_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(NL_CFLAGS)
+	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(COROSYNC_CFLAGS) $(SYSTEMD_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(NL_CFLAGS) \
+	$(CIB_CFLAGS:-I%=-isystem %)
 lib_libport_a_SOURCES = \
+	lib/port/cib.c lib/port/cib.h \
 	lib/port/codec.c lib/port/codec.h \
 	lib/port/codec_field.c lib/port/codec_field.h \
 	lib/port/netlink.c lib/port/netlink.h \
@@ -51,6 +53,8 @@ lib_libport_a_SOURCES = \
 	lib/port/quorum.c lib/port/quorum.h \
 	lib/port/service_notify.c lib/port/service_notify.h \
 	lib/port/domxml.c lib/port/domxml.h \
+	lib/port/eventlog.c lib/port/eventlog.h \
+	lib/port/eventlog_read.c \
 	lib/port/lease_inquire.c \
 	lib/port/lease_layout.h \
 	lib/port/lease_resource.c \
@@ -60,6 +64,7 @@ lib_libport_a_SOURCES = \
 	lib/port/pcmk_settings.c lib/port/pcmk_settings.h \
 	lib/port/pcmk_xml.c \
 	lib/port/move_json.c lib/port/move_json.h \
+	lib/port/sdjournal.c lib/port/sdjournal.h \
 	lib/port/tcpabort.c lib/port/tcpabort.h \
 	lib/port/tcpprobe.c lib/port/tcpprobe.h \
 	lib/port/virsh.c lib/port/virsh.h \
@@ -73,6 +78,7 @@ lib_librole_a_SOURCES = \
 	lib/role/action.c lib/role/action.h \
 	lib/role/connect.c lib/role/connect.h \
 	lib/role/domcheck.c lib/role/domcheck.h \
+	lib/role/journal.c lib/role/journal.h \
 	lib/role/leaserule.c lib/role/leaserule.h \
 	lib/role/link.c lib/role/link.h \
 	lib/role/live.c lib/role/live.h \

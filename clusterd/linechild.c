@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "clusterd/linechild.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <glib.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clusterd/clusterd.h"
+
+#define RESTART_S      2
+#define LINE_BYTES_MAX (4 << 20)
+#define READ_MAX       65536
+
+struct clusterd_linechild {
+	const char *program;
+	clusterd_linechild_fn fn;
+	void *data;
+	GPid pid; /* 0: none */
+	int in;	  /* kept open: its end tells the child that we are gone */
+	int out;
+	guint out_watch;
+	guint child_watch;
+	guint timer;
+	GString *line;
+};
+
+static void child_start(struct clusterd_linechild *l);
+
+static gboolean on_start(gpointer data)
+{
+	struct clusterd_linechild *l = data;
+
+	l->timer = 0;
+	child_start(l);
+	return G_SOURCE_REMOVE;
+}
+
+static void line_take(struct clusterd_linechild *l, const char *text, size_t len)
+{
+	json_t *line = json_loadb(text, len, 0, NULL);
+
+	if (json_is_object(line)) {
+		l->fn(line, l->data);
+	}
+	json_decref(line);
+}
+
+static gboolean on_output(gint fd, GIOCondition condition, gpointer data)
+{
+	struct clusterd_linechild *l = data;
+	char buf[READ_MAX];
+	ssize_t n = read(fd, buf, sizeof(buf));
+	char *end;
+
+	(void)condition;
+	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+		return G_SOURCE_CONTINUE;
+	}
+	if (n <= 0) {
+		l->out_watch = 0;
+		return G_SOURCE_REMOVE; /* on_ended() follows */
+	}
+	g_string_append_len(l->line, buf, n);
+	while ((end = memchr(l->line->str, '\n', l->line->len))) {
+		line_take(l, l->line->str, (size_t)(end - l->line->str));
+		g_string_erase(l->line, 0, end - l->line->str + 1);
+	}
+	if (l->line->len > LINE_BYTES_MAX) {
+		g_string_truncate(l->line, 0);
+	}
+	return G_SOURCE_CONTINUE;
+}
+
+static void pipes_close(struct clusterd_linechild *l)
+{
+	if (l->out_watch) {
+		g_source_remove(l->out_watch);
+		l->out_watch = 0;
+	}
+	if (l->in >= 0) {
+		(void)close(l->in);
+		l->in = -1;
+	}
+	if (l->out >= 0) {
+		(void)close(l->out);
+		l->out = -1;
+	}
+	g_string_truncate(l->line, 0);
+}
+
+static void on_ended(GPid pid, gint status, gpointer data)
+{
+	struct clusterd_linechild *l = data;
+
+	clusterd_log(VMHA_LOG_WARNING, "%s pid=%d ended, status %d", l->program, (int)pid, status);
+	g_spawn_close_pid(pid);
+	l->child_watch = 0;
+	l->pid = 0;
+	pipes_close(l);
+	l->timer = g_timeout_add_seconds(RESTART_S, on_start, l);
+	l->fn(NULL, l->data);
+}
+
+static void child_start(struct clusterd_linechild *l)
+{
+	char *argv[] = { (char *)(uintptr_t)l->program, NULL };
+	GError *error = NULL;
+
+	if (!g_spawn_async_with_pipes(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
+				      &l->pid, &l->in, &l->out, NULL, &error)) {
+		clusterd_log(VMHA_LOG_ERROR, "cannot run %s: %s", l->program, error->message);
+		g_error_free(error);
+		l->pid = 0;
+		l->in = -1;
+		l->out = -1;
+		l->timer = g_timeout_add_seconds(RESTART_S, on_start, l);
+		return;
+	}
+	(void)g_unix_set_fd_nonblocking(l->out, TRUE, NULL);
+	l->out_watch = g_unix_fd_add(l->out, G_IO_IN | G_IO_HUP, on_output, l);
+	l->child_watch = g_child_watch_add(l->pid, on_ended, l);
+}
+
+struct clusterd_linechild *clusterd_linechild_new(const char *program, clusterd_linechild_fn fn,
+						  void *data)
+{
+	struct clusterd_linechild *l = g_new0(struct clusterd_linechild, 1);
+
+	l->program = program;
+	l->fn = fn;
+	l->data = data;
+	l->in = -1;
+	l->out = -1;
+	l->line = g_string_new(NULL);
+	child_start(l);
+	return l;
+}
+
+void clusterd_linechild_free(struct clusterd_linechild *l)
+{
+	if (!l) {
+		return;
+	}
+	if (l->child_watch) {
+		g_source_remove(l->child_watch);
+	}
+	if (l->timer) {
+		g_source_remove(l->timer);
+	}
+	pipes_close(l);
+	if (l->pid) {
+		(void)kill(l->pid, SIGKILL);
+		(void)waitpid(l->pid, NULL, 0);
+		g_spawn_close_pid(l->pid);
+	}
+	g_string_free(l->line, TRUE);
+	g_free(l);
+}

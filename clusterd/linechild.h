@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef VMHA_CLUSTERD_LINECHILD_H
+#define VMHA_CLUSTERD_LINECHILD_H
+
+#include <jansson.h>
+
+/*
+ * A helper process that says JSON objects, a line each, on its standard output for as long as
+ * clusterd lives (its standard input ends with clusterd).  When it ends it is started anew.
+ */
+struct clusterd_linechild;
+
+/** @param line borrowed; NULL: the process ended, another will be started */
+typedef void (*clusterd_linechild_fn)(const json_t *line, void *data);
+
+/** @param program absolute path, borrowed for ever */
+struct clusterd_linechild *clusterd_linechild_new(const char *program, clusterd_linechild_fn fn,
+						  void *data);
+/** The process is killed, too. NULL is fine. */
+void clusterd_linechild_free(struct clusterd_linechild *l);
+
+#endif
