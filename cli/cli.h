@@ -26,8 +26,9 @@ struct vmha_command {
 	const char *help;    /* the rest of --help: options with units and defaults; may be NULL */
 	/* argv[0] is the last word of name */
 	int (*run)(int argc, char **argv, struct vmha_err **err);
-	bool raw;      /* gets everything behind its name untouched, --help too */
-	bool internal; /* for parts of vmha, not for people: not listed */
+	bool raw;		 /* gets everything behind its name untouched, --help too */
+	bool internal;		 /* for parts of vmha, not for people: not listed */
+	void (*help_more)(void); /* more of --help, from a table; may be NULL */
 };
 
 /* Each ends with a row whose name is NULL. */
@@ -42,6 +43,8 @@ extern const struct vmha_command vmha_commands_cold[];
 extern const struct vmha_command vmha_commands_heal[];
 extern const struct vmha_command vmha_commands_status[];
 extern const struct vmha_command vmha_commands_cluster[];
+extern const struct vmha_command vmha_commands_config[]; /* set, config */
+extern const struct vmha_command vmha_commands_events[]; /* events, why */
 extern const struct vmha_command vmha_commands_lab[];
 
 /** One long option of a command: either a flag or a value. */

@@ -9,7 +9,9 @@ cli_vmha_SOURCES = \
 	cli/cluster.c cli/cluster.h \
 	cli/cold.c \
 	cli/daemon.c cli/daemon.h \
+	cli/config.c \
 	cli/drain.c \
+	cli/events.c \
 	cli/heal.c cli/heal.h \
 	cli/heal_run.c \
 	cli/lab.c \
@@ -31,6 +33,7 @@ cli_vmha_SOURCES = \
 	cli/options.c \
 	cli/output.c cli/output.h \
 	cli/roles.c cli/roles.h \
+	cli/since.c cli/since.h \
 	cli/status.c \
 	cli/view.c cli/view.h \
 	cli/vm.c cli/vm.h \

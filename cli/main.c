@@ -17,9 +17,10 @@ bool vmha_output_is_json(void)
 }
 
 static const struct vmha_command *const tables[] = {
-	vmha_commands_status, vmha_commands_vm,	     vmha_commands_move, vmha_commands_migration,
-	vmha_commands_drain,  vmha_commands_cold,    vmha_commands_heal, vmha_commands_volume,
-	vmha_commands_node,   vmha_commands_cluster, vmha_commands_lab,
+	vmha_commands_status, vmha_commands_vm,	     vmha_commands_move,   vmha_commands_migration,
+	vmha_commands_drain,  vmha_commands_cold,    vmha_commands_heal,   vmha_commands_volume,
+	vmha_commands_node,   vmha_commands_cluster, vmha_commands_config, vmha_commands_events,
+	vmha_commands_lab,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
@@ -126,6 +127,9 @@ static int help_command(const struct vmha_command *c)
 		     c->summary);
 	if (c->help) {
 		(void)printf("\n%s", c->help);
+	}
+	if (c->help_more) {
+		c->help_more();
 	}
 	return VMHA_EXIT_OK;
 }

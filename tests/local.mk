@@ -10,6 +10,7 @@ unit_tests = \
 	tests/unit/test-conf \
 	tests/unit/test-domxml \
 	tests/unit/test-err \
+	tests/unit/test-eventlog \
 	tests/unit/test-evidence \
 	tests/unit/test-file \
 	tests/unit/test-guest \
@@ -27,6 +28,7 @@ unit_tests = \
 	tests/unit/test-proc \
 	tests/unit/test-record \
 	tests/unit/test-settings \
+	tests/unit/test-since \
 	tests/unit/test-str \
 	tests/unit/test-view \
 	tests/unit/test-tcpprobe \
@@ -68,6 +70,9 @@ tests_unit_test_domxml_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a 
 
 tests_unit_test_err_SOURCES = tests/unit/test-err.c
 tests_unit_test_err_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_eventlog_SOURCES = tests/unit/test-eventlog.c
+tests_unit_test_eventlog_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a
 
 tests_unit_test_evidence_SOURCES = tests/unit/test-evidence.c
 tests_unit_test_evidence_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
@@ -125,6 +130,9 @@ tests_unit_test_record_LDFLAGS = $(AM_LDFLAGS) $(inject_wrap)
 tests_unit_test_settings_SOURCES = tests/unit/test-settings.c
 tests_unit_test_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
+tests_unit_test_since_SOURCES = tests/unit/test-since.c cli/since.c
+tests_unit_test_since_LDADD = tests/unit/libunit.a lib/libbase.a
+
 tests_unit_test_str_SOURCES = tests/unit/test-str.c
 tests_unit_test_str_LDADD = tests/unit/libunit.a lib/libbase.a
 
@@ -151,6 +159,6 @@ print-unit-tests:
 print-c-flags:
 	@printf '%s\n' $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) \
 		$(JANSSON_CFLAGS) $(SANLOCK_CFLAGS) $(FUSE_CFLAGS) $(GLIB_CFLAGS) $(QB_CFLAGS) \
-		$(COROSYNC_CFLAGS) $(CIB_CFLAGS) $(NL_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(SYSTEMD_CFLAGS) -std=gnu11 \
+		$(COROSYNC_CFLAGS) $(CIB_CFLAGS:-I%=-isystem %) $(NL_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(SYSTEMD_CFLAGS) -std=gnu11 \
 		-DVMHA_SRCDIR='"$(abs_srcdir)"'
 .PHONY: print-unit-tests print-c-flags

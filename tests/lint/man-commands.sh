@@ -20,4 +20,9 @@ while read -ra words; do
 		[[ $pages == *"$option"* ]] || lint_bad "no manual page in man/ knows $option of 'vmha ${words[*]}'"
 	done < <("$VMHA" "${words[@]}" --help | options_of)
 done < <("$VMHA" --help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/\1/p' | grep -vx lab)
+
+# Every setting, with range, default and text as the program has them.
+while IFS= read -r setting; do
+	[[ $pages == *"$setting"* ]] || lint_bad "man/vmha-config.8 does not say: $setting"
+done < <("$VMHA" config --help | sed -n '/^Settings:/,$p' | sed '1d; N; s/\n/ /' | tr -s ' ' | sed 's/^ //')
 lint_end
