@@ -45,6 +45,7 @@ extern const struct vmha_command vmha_commands_status[];
 extern const struct vmha_command vmha_commands_cluster[];
 extern const struct vmha_command vmha_commands_config[]; /* set, config */
 extern const struct vmha_command vmha_commands_events[]; /* events, why */
+extern const struct vmha_command vmha_commands_network[];
 extern const struct vmha_command vmha_commands_lab[];
 
 /** One long option of a command: either a flag or a value. */

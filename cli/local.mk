@@ -19,6 +19,7 @@ cli_vmha_SOURCES = \
 	cli/migrate.c cli/migrate.h \
 	cli/migration.c \
 	cli/move.c \
+	cli/network.c \
 	cli/node.c \
 	cli/node_cert.c cli/node_cert.h \
 	cli/node_change.c \
