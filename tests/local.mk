@@ -7,6 +7,9 @@ unit_tests = \
 	tests/unit/test-base-faults \
 	tests/unit/test-cleanup \
 	tests/unit/test-cli \
+	tests/unit/test-cluster \
+	tests/unit/test-cluster-nodes \
+	tests/unit/test-cluster-table \
 	tests/unit/test-conf \
 	tests/unit/test-domxml \
 	tests/unit/test-err \
@@ -45,6 +48,7 @@ inject_calls = malloc calloc realloc free strdup strndup vasprintf asprintf __va
 	open read write fsync rename unlink mkdir fchmod pipe2 fork memfd_create lseek kill poll waitpid \
 	pidfd_open pidfd_send_signal gethostname
 inject_wrap = $(inject_calls:%=-Wl,--wrap=%)
+fixture_sources = tests/unit/fixture.c tests/unit/fixture.h
 inject_sources = tests/unit/inject.c tests/unit/inject.h
 
 tests_unit_test_addr_SOURCES = tests/unit/test-addr.c
@@ -60,6 +64,15 @@ tests_unit_test_cleanup_LDADD = tests/unit/libunit.a lib/libbase.a
 tests_unit_test_cli_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_cli_SOURCES = tests/unit/test-cli.c cli/options.c cli/output.c
 tests_unit_test_cli_LDADD = tests/unit/libunit.a lib/libbase.a $(JANSSON_LIBS)
+
+tests_unit_test_cluster_SOURCES = tests/unit/test-cluster.c $(fixture_sources)
+tests_unit_test_cluster_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
+tests_unit_test_cluster_table_SOURCES = tests/unit/test-cluster-table.c $(fixture_sources)
+tests_unit_test_cluster_table_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
+tests_unit_test_cluster_nodes_SOURCES = tests/unit/test-cluster-nodes.c $(fixture_sources)
+tests_unit_test_cluster_nodes_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
 tests_unit_test_conf_SOURCES = tests/unit/test-conf.c
 tests_unit_test_conf_LDADD = tests/unit/libunit.a lib/libbase.a

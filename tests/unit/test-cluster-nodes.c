@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/core/cluster.h"
+#include "tests/unit/fixture.h"
+#include "tests/unit/unit.h"
+
+/* --- nodes and settings --------------------------------------------------------------------- */
+
+static void nodes_are_known(void)
+{
+	struct fixture f;
+	char name[VMHA_NODE_SIZE];
+	struct vmha_cevent hello = { .type = VMHA_CEVENT_HELLO,
+				     .from = 2,
+				     .hello = { .name = "node1", .proto = 2 } };
+	struct vmha_cevent forget = { .type = VMHA_CEVENT_FORGET, .from = 1, .node = 2 };
+
+	fixture_begin(&f, 2);
+	CHECK_STR(vmha_cluster_node(f.st, 1)->name, "node1");
+	CHECK(vmha_cluster_node_by_name(f.st, "node2") == vmha_cluster_node(f.st, 2));
+	CHECK(!vmha_cluster_node_by_name(f.st, "node3"));
+	CHECK_STR(vmha_cluster_node_name(f.st, 2, name), "node2");
+	CHECK_STR(vmha_cluster_node_name(f.st, 7, name), "node 7");
+	CHECK_INT(fixture_apply(&f, &hello), -EEXIST);
+	(void)strcpy(hello.hello.name, "node2");
+	CHECK_INT(fixture_apply(&f, &hello), 0);
+	CHECK_INT(vmha_cluster_proto(f.st), 1);
+	CHECK_INT(fixture_apply(&f, &forget), -EBUSY);
+	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_LEFT), 0);
+	CHECK_INT(fixture_apply(&f, &forget), 0);
+	CHECK(!vmha_cluster_node(f.st, 2));
+	CHECK_INT(fixture_apply(&f, &forget), -ENOENT);
+	CHECK_INT(fixture_say(&f, VMHA_CEVENT_JOINED, 0), -EINVAL);
+	fixture_end(&f);
+}
+
+static void settings_are_replaced(void)
+{
+	static const struct vmha_setting_pair pairs[] = {
+		{ .name = "migration-slots", .value = "3" },
+		{ .node = "node2", .name = "migration-slots", .value = "2" },
+		{ .node = "node1", .name = "migration-slots", .value = "many" },
+	};
+	struct vmha_cevent e = {
+		.type = VMHA_CEVENT_SETTINGS, .from = 1, .settings = pairs, .settings_count = 3
+	};
+	struct fixture f;
+
+	fixture_begin(&f, 3);
+	CHECK_INT(vmha_cluster_slots(f.st, 1), VMHA_SLOTS_DEFAULT);
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_INT(vmha_cluster_slots(f.st, 2), 2);
+	CHECK_INT(vmha_cluster_slots(f.st, 3), 3);
+	CHECK_INT(vmha_cluster_slots(f.st, 1), VMHA_SLOTS_DEFAULT);
+	CHECK_STR(vmha_cluster_setting(f.st, 0, "migration-slots"), "3");
+	CHECK(!vmha_cluster_setting(f.st, 1, "other"));
+	e.settings_count = 0;
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_INT(vmha_cluster_slots(f.st, 2), VMHA_SLOTS_DEFAULT);
+	e.settings_count = VMHA_CLUSTER_SETTINGS_MAX + 1;
+	CHECK_INT(fixture_apply(&f, &e), -ENOSPC);
+	fixture_end(&f);
+}
+
+static void addresses_are_kept_by_node(void)
+{
+	static const struct vmha_iface iface = {
+		.ifname = "eth0", .address = "10.0.0.1", .prefix = 24, .up = true
+	};
+	static const struct vmha_reach reach = { .address = "10.0.0.2", .ok = true };
+	struct vmha_cevent e = { .type = VMHA_CEVENT_INTERFACES,
+				 .from = 1,
+				 .ifaces = &iface,
+				 .ifaces_count = 1,
+				 .reaches = &reach,
+				 .reaches_count = 1 };
+	struct fixture f;
+
+	fixture_begin(&f, 2);
+	CHECK(!vmha_cluster_node(f.st, 1)->ifaces_known);
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK(vmha_cluster_node(f.st, 1)->ifaces_known);
+	CHECK(*f.st->numbers.keys[0]);
+	e.type = VMHA_CEVENT_REACH;
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_STR(vmha_cluster_node(f.st, 1)->reaches[0].address, "10.0.0.2");
+	CHECK_INT(fixture_left(&f, 1, VMHA_LEAVE_PROCDOWN), 0);
+	CHECK_INT(vmha_cluster_node(f.st, 1)->reaches_count, 0);
+	CHECK_INT(vmha_cluster_node(f.st, 1)->ifaces_count, 1);
+	fixture_end(&f);
+}
+
+static void words_go_to_every_journal(void)
+{
+	struct fixture f;
+	struct vmha_cevent e = { .type = VMHA_CEVENT_JOURNAL,
+				 .from = 1,
+				 .journal = { .text = "the guest panicked" } };
+
+	fixture_begin(&f, 1);
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_INT(f.fx.count, 1);
+	CHECK_INT(f.fx.items[0].node, 0);
+	CHECK_STR(f.fx.items[0].journal.text, "the guest panicked");
+	CHECK(f.fx.items[0].journal.wall_ms);
+	fixture_end(&f);
+}
+
+static void events_are_freed(void)
+{
+	struct vmha_cevent *e = calloc(1, sizeof(*e));
+
+	CHECK(e);
+	e->owned = malloc(1);
+	vmha_cevent_free(e);
+	vmha_cevent_free(NULL);
+}
+
+static void broken_laws_are_named(void)
+{
+	struct fixture f;
+
+	fixture_begin(&f, 2);
+	(void)fixture_enqueued(&f, "web", 1, 2);
+	CHECK(!vmha_cluster_check(f.st));
+	f.st->migs[0].slot = true;
+	CHECK_HAS(vmha_cluster_check(f.st), "slots");
+	f.st->migs[0].slot = false;
+	f.st->migs[0].performer = 9;
+	CHECK_HAS(vmha_cluster_check(f.st), "performer");
+	f.st->migs[0].performer = 2;
+	f.st->nodes[1].id = 1;
+	CHECK_HAS(vmha_cluster_check(f.st), "nodes are in order");
+	fixture_end(&f);
+}
+
+/* --- drains --------------------------------------------------------------------------------- */
+
+static int drain_say(struct fixture *f, enum vmha_cevent_type type, unsigned int from,
+		     unsigned int node, enum vmha_drain_state state)
+{
+	struct vmha_cevent e = { .type = type, .from = from };
+
+	e.drain.node = node;
+	e.drain.state = state;
+	e.drain.failback = VMHA_FAILBACK_now;
+	return fixture_apply(f, &e);
+}
+
+static int drain_role(struct fixture *f, unsigned int from, unsigned int node, const char *vm,
+		      enum vmha_drain_role_state state)
+{
+	struct vmha_cevent e = { .type = VMHA_CEVENT_DRAIN_ROLE, .from = from };
+
+	e.drain.node = node;
+	e.drain.role.state = state;
+	(void)snprintf(e.drain.role.vm, sizeof(e.drain.role.vm), "%s", vm);
+	return fixture_apply(f, &e);
+}
+
+static uint64_t drain_move(struct fixture *f, const char *vm, unsigned int from, unsigned int to,
+			   enum vmha_mig_cause cause)
+{
+	struct vmha_cevent e = { .type = VMHA_CEVENT_ENQUEUE, .from = 1 };
+
+	(void)snprintf(e.enqueue.vm, sizeof(e.enqueue.vm), "%s", vm);
+	(void)snprintf(e.enqueue.trace, sizeof(e.enqueue.trace), "drain-%s", vm);
+	e.enqueue.from = from;
+	e.enqueue.to = to;
+	e.enqueue.cause = cause;
+	CHECK_INT(fixture_apply(f, &e), 0);
+	return f->fx.mig;
+}
+
+static enum vmha_drain_role_state role_state(const struct fixture *f, const char *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < f->st->roles_count; i++) {
+		if (strcmp(f->st->roles[i].vm, vm) == 0) {
+			return f->st->roles[i].state;
+		}
+	}
+	return VMHA_DROLE_GONE;
+}
+
+/* node1 is drained: web moves to node2, db cannot. */
+static void drained(struct fixture *f)
+{
+	uint64_t id;
+
+	fixture_begin(f, 3);
+	CHECK_INT(drain_say(f, VMHA_CEVENT_DRAIN, 2, 1, VMHA_DRAIN_OPEN), 0);
+	CHECK_INT(fixture_effect(f, VMHA_CEFFECT_DRAIN)->node, 1);
+	CHECK_INT(fixture_effect(f, VMHA_CEFFECT_DRAIN)->drain_node, 1);
+	CHECK(vmha_cluster_closed(f->st, 1));
+	CHECK_INT(drain_say(f, VMHA_CEVENT_DRAIN_STATE, 1, 1, VMHA_DRAIN_DRAINING), 0);
+	CHECK_INT(drain_role(f, 1, 1, "web", VMHA_DROLE_WAITING), 0);
+	id = drain_move(f, "web", 1, 2, VMHA_CAUSE_DRAIN);
+	CHECK_INT(role_state(f, "web"), VMHA_DROLE_MOVING);
+	CHECK_INT(drain_role(f, 1, 1, "web", VMHA_DROLE_FAILED), -EBUSY);
+	fixture_copying(f, "web", id, 1, 2);
+	fixture_ended(f, id, 1, VMHA_RESULT_DONE);
+	CHECK_INT(role_state(f, "web"), VMHA_DROLE_MOVED);
+	CHECK(fixture_effect(f, VMHA_CEFFECT_DRAIN));
+	id = drain_move(f, "db", 1, 2, VMHA_CAUSE_DRAIN);
+	CHECK_INT(fixture_mig(f, VMHA_CEVENT_CHECKED, 2, id, false, VMHA_RESULT_NONE), 0);
+	CHECK_INT(role_state(f, "db"), VMHA_DROLE_WAITING);
+}
+
+static void a_drain_and_back(void)
+{
+	struct fixture f;
+	uint64_t id;
+
+	drained(&f);
+	CHECK_INT(drain_role(&f, 1, 1, "db", VMHA_DROLE_FAILED), 0);
+	CHECK_HAS(fixture_effect(&f, VMHA_CEFFECT_JOURNAL)->journal.text, "db cannot leave");
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN_STATE, 2, 1, VMHA_DRAIN_INCOMPLETE), -EPERM);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN_STATE, 1, 1, VMHA_DRAIN_FAILBACK), -EPROTO);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN_STATE, 1, 1, VMHA_DRAIN_INCOMPLETE), 0);
+	CHECK(vmha_cluster_closed(f.st, 1));
+	CHECK_INT(fixture_enqueue(&f, "mail", 2, 1, 0), -EAGAIN);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_RESUME, 2, 1, VMHA_DRAIN_OPEN), 0);
+	CHECK(fixture_effect(&f, VMHA_CEFFECT_DRAIN));
+	CHECK_INT(drain_role(&f, 1, 1, "db", VMHA_DROLE_GONE), 0);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN_STATE, 1, 1, VMHA_DRAIN_FAILBACK), 0);
+	CHECK(!vmha_cluster_closed(f.st, 1));
+	id = drain_move(&f, "web", 2, 1, VMHA_CAUSE_FAILBACK);
+	CHECK_INT(role_state(&f, "web"), VMHA_DROLE_MOVING);
+	fixture_copying(&f, "web", id, 2, 1);
+	fixture_ended(&f, id, 2, VMHA_RESULT_DONE);
+	CHECK_INT(vmha_cluster_node(f.st, 1)->drain, VMHA_DRAIN_OPEN);
+	CHECK_INT(f.st->roles_count, 0);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_RESUME, 2, 1, VMHA_DRAIN_OPEN), -EPROTO);
+	fixture_end(&f);
+}
+
+static void a_drain_survives_its_performer(void)
+{
+	struct fixture f;
+
+	drained(&f);
+	CHECK_INT(fixture_left(&f, 1, VMHA_LEAVE_LEFT), 0);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_DRAIN)->node, 2);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN_STATE, 2, 1, VMHA_DRAIN_DRAINED), 0);
+	/* a drained node that goes down disturbs nobody */
+	CHECK_INT(fixture_quorum(&f, true), 0);
+	CHECK_INT(vmha_cluster_node(f.st, 1)->host, VMHA_HOST_DOWN);
+	CHECK_INT(f.st->disturbance, 0);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN, 2, 1, VMHA_DRAIN_OPEN), 0);
+	CHECK_INT(vmha_cluster_node(f.st, 1)->drain, VMHA_DRAIN_DRAINED);
+	fixture_end(&f);
+}
+
+static void a_drain_is_called_off(void)
+{
+	struct fixture f;
+	uint64_t id;
+	uint64_t waits;
+
+	drained(&f);
+	id = drain_move(&f, "db", 1, 2, VMHA_CAUSE_DRAIN);
+	fixture_copying(&f, "db", id, 1, 2);
+	waits = drain_move(&f, "mail", 1, 3, VMHA_CAUSE_DRAIN);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_RESUME, 2, 1, VMHA_DRAIN_OPEN), 0);
+	CHECK_INT(fixture_phase(&f, waits), VMHA_MIG_ENDED);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_ABORT)->mig, id);
+	fixture_ended(&f, id, 1, VMHA_RESULT_KEPT);
+	fixture_end(&f);
+}
+
+static const struct unit_test tests[] = {
+	UNIT_TEST(nodes_are_known),
+	UNIT_TEST(settings_are_replaced),
+	UNIT_TEST(addresses_are_kept_by_node),
+	UNIT_TEST(words_go_to_every_journal),
+	UNIT_TEST(events_are_freed),
+	UNIT_TEST(broken_laws_are_named),
+	UNIT_TEST(a_drain_and_back),
+	UNIT_TEST(a_drain_survives_its_performer),
+	UNIT_TEST(a_drain_is_called_off),
+};
+
+UNIT_MAIN(tests)
