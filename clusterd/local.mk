@@ -19,17 +19,32 @@ sbin_PROGRAMS += clusterd/vmha-clusterd
 systemdsystemunit_DATA += clusterd/vmha-clusterd.service
 EXTRA_DIST += clusterd/vmha-clusterd.service.in
 CLEANFILES += clusterd/vmha-clusterd.service
-clusterd_vmha_clusterd_CPPFLAGS = $(AM_CPPFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(QB_CFLAGS)
+clusterd_vmha_clusterd_CPPFLAGS = $(AM_CPPFLAGS) -DVMHA_BINDIR='"$(bindir)"' \
+	$(GLIB_CFLAGS) $(JANSSON_CFLAGS) $(QB_CFLAGS)
 clusterd_vmha_clusterd_SOURCES = \
 	clusterd/clusterd.h \
 	clusterd/config.c clusterd/config.h \
+	clusterd/drive.c clusterd/drive.h \
+	clusterd/drive_agents.c \
+	clusterd/drive_asks.c clusterd/drive_asks.h \
+	clusterd/drive_blocked.c \
+	clusterd/drive_check.c \
+	clusterd/drive_drain.c \
+	clusterd/drive_facts.c clusterd/drive_facts.h \
+	clusterd/drive_pcmk.c clusterd/drive_pcmk.h \
+	clusterd/drive_policy.c \
+	clusterd/drive_settle.c \
+	clusterd/drive_watch.c \
 	clusterd/group.c clusterd/group.h \
 	clusterd/journal.c clusterd/journal.h \
 	clusterd/linechild.c clusterd/linechild.h \
 	clusterd/loop.c clusterd/loop.h \
 	clusterd/main.c \
 	clusterd/modules.c \
+	clusterd/net.h \
 	clusterd/ops.c \
+	clusterd/ops_move.c \
+	clusterd/ops_node.c \
 	clusterd/outbox.c \
 	clusterd/persist.c \
 	clusterd/ratelimit.h \
@@ -38,7 +53,7 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/worker.c clusterd/worker.h \
 	clusterd/worth.c
 clusterd_vmha_clusterd_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
-	$(GLIB_LIBS) $(JANSSON_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) $(SYSTEMD_LIBS)
+	$(GLIB_LIBS) $(JANSSON_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) $(SYSTEMD_LIBS) $(LIBXML_LIBS)
 
 # what becomes of a guest that ended or stands still: asks and tells Pacemaker
 pkglibexec_PROGRAMS += clusterd/vmha-guest-report

@@ -12,6 +12,7 @@ unit_tests = \
 	tests/unit/test-cluster-table \
 	tests/unit/test-conf \
 	tests/unit/test-domxml \
+	tests/unit/test-drive \
 	tests/unit/test-err \
 	tests/unit/test-eventlog \
 	tests/unit/test-evidence \
@@ -79,6 +80,10 @@ tests_unit_test_conf_LDADD = tests/unit/libunit.a lib/libbase.a
 
 tests_unit_test_domxml_SOURCES = tests/unit/test-domxml.c
 tests_unit_test_domxml_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libbase.a \
+	$(LIBXML_LIBS)
+
+tests_unit_test_drive_SOURCES = tests/unit/test-drive.c clusterd/drive_policy.c clusterd/drive_facts.h
+tests_unit_test_drive_LDADD = tests/unit/libunit.a lib/libport.a lib/libcore.a lib/libbase.a \
 	$(LIBXML_LIBS)
 
 tests_unit_test_err_SOURCES = tests/unit/test-err.c

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How did a move end, and is its role well again?
+ *
+ * Interleavings that this order is made for (DESIGN.md, section 4).  Left what happens, right why
+ * it does no harm:
+ *
+ *   agent says DONE, exits        Pacemaker runs migrate_from on the target, then forgets the
+ *                                 source.  A constraint removed between the two would make it
+ *                                 choose again, and stop and start the guest: CLEAR waits until
+ *                                 Pacemaker itself has the role on the target and nothing open.
+ *   agent says DONE, and the      Pacemaker has the role on the target after a recovery, or
+ *   target is lost before         nowhere: CLEAR finds trouble and settles by evidence.
+ *   migrate_from
+ *   agent refuses, exits          Pacemaker has not seen the exit yet when SETTLE begins: heal
+ *                                 waits until its action has returned, and only then removes the
+ *                                 constraint (else it would try the same again at once), looks
+ *                                 for evidence, cleans up: first elsewhere, last where it runs.
+ *   agent killed, libvirtd        heal aborts the job that nobody follows; in the switchover the
+ *   copies on                     abort is refused by libvirt, the job ends, and the lease says
+ *                                 where the guest is.
+ *   this clusterd dies in SETTLE  the cluster asks again, here or a substitute: heal begun twice
+ *                                 is heal done once.
+ *   both nodes' clusterd settle   only the performer's word counts, the other one's is refused.
+ *   (a partition ended)
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clusterd/drive.h"
+#include "lib/base/cleanup.h"
+
+#define HEAL_S		   60
+#define HEAL_TIMEOUT	   VMHA_SPAN_S(HEAL_S + 30)
+#define HEAL_AGAIN_MS	   3000
+#define ARRIVAL_POLL_MS	   250
+#define ARRIVAL_TIMEOUT_MS 300000 /* a quick move's memory is restored meanwhile */
+#define ADOPT_POLL_MS	   1000
+#define ADOPT_AFTER_MS	   6000 /* an agent looks for its clusterd every 2 s */
+
+/* --- SETTLE --------------------------------------------------------------------------------- */
+
+static void settle_trouble(struct drive_job *job, const char *why)
+{
+	struct clusterd *c = job->d->c;
+
+	clusterd_log(VMHA_LOG_WARNING, "mig=%llu vm=%s not well yet: %s",
+		     (unsigned long long)job->mig, job->vm, why);
+	if (strncmp(job->told, why, sizeof(job->told) - 1) != 0) {
+		(void)snprintf(job->told, sizeof(job->told), "%s", why);
+		drive_journal(c, VMHA_LEVEL_warning, vmha_cluster_mig(c->cluster, job->mig),
+			      "%s is not well yet after its move: %s (tried again until it is)",
+			      job->vm, why);
+	}
+	drive_job_later(job, HEAL_AGAIN_MS, drive_settle_begin);
+}
+
+/* @param node "" it is stopped */
+static void settled(struct drive_job *job, const char *node)
+{
+	char why[VMHA_REASON_SIZE] = "";
+	enum vmha_mig_result result = VMHA_RESULT_LOST;
+
+	if (strcmp(node, job->to) == 0) {
+		result = VMHA_RESULT_DONE;
+	} else if (strcmp(node, job->from) == 0) {
+		result = VMHA_RESULT_KEPT;
+	} else if (*node) {
+		(void)snprintf(why, sizeof(why), "it runs on %s", node);
+	} else {
+		(void)snprintf(why, sizeof(why), "it runs nowhere now");
+	}
+	drive_job_tell(job, VMHA_CEVENT_SETTLED, true, result, why);
+	drive_job_end(job);
+}
+
+static void heal_done(struct clusterd *c, const struct clusterd_worker_result *res, void *data)
+{
+	struct drive_job *job = drive_job_of(c, data);
+	const json_t *one;
+	const char *why;
+	const char *node;
+	json_t *list;
+
+	if (!job) {
+		return;
+	}
+	job->worker = NULL;
+	list = json_loads(res->output, 0, NULL);
+	one = json_array_get(list, 0);
+	if (json_is_true(json_object_get(one, "healed"))) {
+		node = json_string_value(json_object_get(one, "node"));
+		settled(job, node ? node : "");
+	} else {
+		why = json_string_value(json_object_get(one, "problem"));
+		settle_trouble(job, why		   ? why
+				    : *res->errors ? res->errors
+						   : "vmha heal gave no answer in time");
+	}
+	json_decref(list);
+}
+
+void drive_settle_begin(struct drive_job *job)
+{
+	const char *const argv[] = {
+		VMHA_BINDIR "/vmha", "--output",	  "json", "heal", job->vm,
+		"--timeout",	     G_STRINGIFY(HEAL_S), NULL
+	};
+	vmha_autoerr struct vmha_err *err = NULL;
+
+	if (clusterd_worker_run(job->d->c, argv, NULL, HEAL_TIMEOUT, heal_done, drive_job_data(job),
+				&job->worker, &err) < 0) {
+		settle_trouble(job, vmha_err_text(err));
+	}
+}
+
+/* --- CLEAR ---------------------------------------------------------------------------------- */
+
+static void arrival_look(struct drive_job *job);
+
+static void cleared(struct clusterd *c, int r, const char *text, const char *why, void *data)
+{
+	struct drive_job *job = drive_job_of(c, data);
+
+	(void)text;
+	if (!job) {
+		return;
+	}
+	if (r < 0) { /* the role is where it should be; only the constraint is left */
+		clusterd_log(VMHA_LOG_WARNING, "mig=%llu vm=%s constraint not removed: %s",
+			     (unsigned long long)job->mig, job->vm, why);
+		drive_job_later(job, HEAL_AGAIN_MS, arrival_look);
+		return;
+	}
+	drive_job_tell(job, VMHA_CEVENT_SETTLED, true, VMHA_RESULT_DONE, "");
+	drive_job_end(job);
+}
+
+enum arrival { ARRIVAL_OPEN, ARRIVAL_THERE, ARRIVAL_TROUBLE };
+
+static enum arrival arrival_of(const struct drive_job *job, const struct vmha_pcmk_state *s)
+{
+	const struct vmha_pcmk_resource *x = vmha_pcmk_resource_find(s, job->vm);
+
+	if (!x || x->blocked || x->failed || !x->managed) {
+		return ARRIVAL_TROUBLE;
+	}
+	if (*x->pending || strcmp(x->state, "Started") != 0 || x->nodes_count != 1) {
+		return ARRIVAL_OPEN;
+	}
+	return strcmp(x->nodes[0], job->to) == 0 ? ARRIVAL_THERE : ARRIVAL_OPEN;
+}
+
+static void arrival_answer(struct clusterd *c, int r, const struct vmha_pcmk_state *s,
+			   const char *why, void *data)
+{
+	struct drive_job *job = drive_job_of(c, data);
+	const struct vmha_mig *mig = job ? vmha_cluster_mig(c->cluster, job->mig) : NULL;
+	int64_t ms;
+
+	(void)why;
+	if (!mig) {
+		return;
+	}
+	switch (r == 0 ? arrival_of(job, s) : ARRIVAL_OPEN) {
+	case ARRIVAL_THERE:
+		if (mig->handed) {
+			drive_pcmk_change(job->d->pcmk, DRIVE_UNPREFER, job->vm, "", cleared, data);
+		} else { /* the administrator's own constraint stays */
+			cleared(c, 0, "", NULL, data);
+		}
+		return;
+	case ARRIVAL_TROUBLE:
+		drive_settle_begin(job);
+		return;
+	case ARRIVAL_OPEN:
+		break;
+	}
+	ms = vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now()));
+	if (ms > ARRIVAL_TIMEOUT_MS) {
+		drive_settle_begin(job);
+	} else {
+		drive_job_later(job, ARRIVAL_POLL_MS, arrival_look);
+	}
+}
+
+static void arrival_look(struct drive_job *job)
+{
+	drive_pcmk_state(job->d->pcmk, arrival_answer, drive_job_data(job));
+}
+
+void drive_clear_begin(struct drive_job *job)
+{
+	arrival_look(job);
+}
+
+/* --- ADOPT ---------------------------------------------------------------------------------- */
+
+static void adopt_look(struct drive_job *job);
+
+static void adopt_answer(struct clusterd *c, int r, const struct vmha_pcmk_state *s,
+			 const char *why, void *data)
+{
+	struct drive_job *job = drive_job_of(c, data);
+	const struct vmha_pcmk_resource *x;
+	int64_t ms;
+
+	(void)why;
+	if (!job) {
+		return;
+	}
+	x = r == 0 ? vmha_pcmk_resource_find(s, job->vm) : NULL;
+	ms = vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now()));
+	if (r < 0 || (x && *x->pending) || ms < ADOPT_AFTER_MS) {
+		/* its action runs: the agent will call, or Pacemaker ends it in time */
+		drive_job_later(job, ADOPT_POLL_MS, adopt_look);
+		return;
+	}
+	drive_job_tell(job, VMHA_CEVENT_AGENT_LOST, false, VMHA_RESULT_NONE,
+		       "its agent ended while vmha-clusterd did not run here");
+	drive_job_end(job);
+}
+
+static void adopt_look(struct drive_job *job)
+{
+	drive_pcmk_state(job->d->pcmk, adopt_answer, drive_job_data(job));
+}
+
+void drive_adopt_begin(struct drive_job *job)
+{
+	adopt_look(job);
+}

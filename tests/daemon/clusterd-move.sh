@@ -1,0 +1,261 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=900 lab=own
+# Moves that Pacemaker begins by itself and moves that are asked for go the same way: through the
+# queue.  A refusal leaves the guest untouched and the cluster clean; what has no slot is queued; a
+# death of the agent or of any clusterd ends truthfully; a recovery does not wait for a copy.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+CASES=${VMHA_TEST_CASES:-"move refusal queue agent clusterd recovery"}
+
+# moves FILTER: of the migrations that node1's clusterd knows, newest last.
+moves() {
+	cluster vmha migration list --output json 2>/dev/null | jq -r "$1"
+}
+
+# last_move NAME: number of the newest of that role.
+last_move() {
+	moves "[.[] | select(.vm == \"$1\") | .id] | max // 0"
+}
+
+# move_is ID FIELD VALUE
+move_is() {
+	[[ $(moves ".[] | select(.id == $1) | .$2") == "$3" ]]
+}
+
+move_ended() {
+	move_is "$1" phase ENDED
+}
+
+newer_move() {
+	(($(last_move "$1") > $2))
+}
+
+copying() {
+	on node1 virsh domjobinfo "$1" 2>/dev/null | grep -qE 'Data processed: *[1-9]'
+}
+
+no_constraint() {
+	! cluster cibadmin --query --xpath "//rsc_location[@id='cli-prefer-$1']" >/dev/null 2>&1
+}
+
+clean() {
+	role_managed "$1" && no_constraint "$1"
+}
+
+# untouched WHAT NAME NODE: the same boot there, once, with its lease, managed.
+untouched() {
+	[[ $(boot_id "$2") == "${BOOT[$2]}" ]] || fail "$1: the guest $2 was restarted"
+	[[ $(qemu_nodes "$2") == "$3" ]] || fail "$1: processes of $2 on $(qemu_nodes "$2" | tr '\n' ' ')"
+	role_is_on "$2" "$3" || fail "$1: $2 is on $(role_place "$2"), not on $3"
+	role_managed "$2" || fail "$1: $2 is not managed"
+}
+
+no_slot_leaks() {
+	[[ $(moves '[.[] | select(.phase != "ENDED")] | length') == 0 ]] ||
+		fail "open moves are left: $(cluster vmha migration list)"
+}
+
+events_say() {
+	cluster vmha events --vm "$1" 2>/dev/null | grep -qF -- "$2"
+}
+
+case_move() {
+	step "crm resource move goes through the queue"
+	local id before
+	before=$(last_move web1)
+	role_move web1 node2
+	newer_move web1 "$before" || fail "clusterd knows nothing of it: $(cluster vmha migration list)"
+	id=$(last_move web1)
+	await 10 "the record ended" move_ended "$id"
+	move_is "$id" cause PACEMAKER || fail "cause: $(moves ".[] | select(.id == $id)")"
+	move_is "$id" result DONE || fail "result: $(moves ".[] | select(.id == $id)")"
+	role_clear web1
+	untouched "crm resource move" web1 node2
+	cluster vmha migrate web1 --to node1 >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
+	figure "vmha migrate: $(tail -n 1 "$WORK/out.log")"
+	await 5 "its constraint removed" no_constraint web1
+	untouched "vmha migrate" web1 node1
+	no_slot_leaks
+}
+
+case_refusal() {
+	step "crm resource move to a node that fails a check"
+	local start xml
+	xml=$(role_file web1 xml)
+	cp "$xml" "$WORK/stored.xml"
+	sed 's:bridge="vmbr0":bridge="vmbr9":' "$WORK/stored.xml" >"$WORK/changed.xml"
+	cat "$WORK/changed.xml" >"$xml"
+	watch web1
+	start=$(now_ms)
+	cluster crm resource move web1 node2 >>"$WORK/crm.log" 2>&1 || fail "crm resource move"
+	await 10 "the constraint removed" no_constraint web1
+	await 10 "web1 managed on node1" role_managed web1
+	figure "refused_clean_ms=$(($(now_ms) - start))"
+	(($(now_ms) - start < 10000)) || fail "it took $(($(now_ms) - start)) ms until all was clean"
+	await 10 "the record ended" move_ended "$(last_move web1)"
+	move_is "$(last_move web1)" result KEPT || fail "result: $(cluster vmha migration show web1)"
+	figure "reason: $(moves ".[] | select(.id == $(last_move web1)) | .words")"
+	! cluster vmha migrate web1 --to node3 >"$WORK/out.log" 2>&1 || fail "vmha migrate is not refused"
+	grep -qF vmbr9 "$WORK/out.log" || fail "no reason: $(cat "$WORK/out.log")"
+	figure "vmha migrate: $(cat "$WORK/out.log")"
+	cat "$WORK/stored.xml" >"$xml"
+	unwatch web1 1000
+	untouched "a refusal" web1 node1
+	no_slot_leaks
+}
+
+# prefer ROLE NODE ...: several moves in one change of the CIB, as one transition.
+prefer() {
+	local xml=''
+	while (($#)); do
+		xml+="<rsc_location id='cli-prefer-$1' rsc='$1' role='Started' node='$2' score='INFINITY'/>"
+		shift 2
+	done
+	cluster cibadmin --modify --allow-create --xml-text \
+		"<configuration><constraints>$xml</constraints></configuration>"
+}
+
+case_queue() {
+	step "two moves to one node: one waits, is refused, and goes later by itself"
+	role_to web2 node2
+	lab slow node1:mig 30mbit
+	lab slow node2:mig 30mbit
+	watch web1
+	watch web2
+	prefer web1 node3 web2 node3
+	await 90 "web1 or web2 refused for want of a slot" queued_one
+	figure "queued: $(moves '[.[] | select(.phase != "ENDED") | "\(.vm) \(.words)"] | join("; ")')"
+	lab heal all
+	await 120 "web1 on node3" role_is_on web1 node3
+	await 120 "web2 on node3" role_is_on web2 node3
+	await 30 "both moves ended" moves_ended
+	unwatch web1 1000
+	unwatch web2 1000
+	untouched "the queue" web1 node3
+	untouched "the queue" web2 node3
+	no_slot_leaks
+	role_clear web1
+	role_clear web2
+	cluster vmha migrate web1 --to node1 >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
+}
+
+queued_one() {
+	[[ $(moves '[.[] | select(.phase == "QUEUED" and .attempts == 0)] | length') == 1 ]] &&
+		[[ $(moves '[.[] | select(.phase == "RUNNING")] | length') == 1 ]]
+}
+
+moves_ended() {
+	[[ $(moves '[.[] | select(.phase != "ENDED")] | length') == 0 ]]
+}
+
+case_agent() {
+	step "the agent is killed in the copy"
+	local start pids
+	lab slow node1:mig 20mbit
+	watch web1
+	cluster vmha migrate web1 --to node2 >"$WORK/out.log" 2>&1 &
+	await 30 "memory flowing" copying web1
+	pids=$(node_pids node1 'vmha/(vm-action|vm) migrate_to')
+	start=$(now_ms)
+	# shellcheck disable=SC2086
+	kill -9 $pids
+	await 10 "web1 managed again" clean web1
+	figure "agent_killed_healed_ms=$(($(now_ms) - start))"
+	wait $! || true
+	figure "vmha migrate: $(tail -n 1 "$WORK/out.log")"
+	lab heal all
+	await 10 "the record ended" moves_ended
+	move_is "$(last_move web1)" result KEPT || fail "result: $(cluster vmha migration show web1)"
+	unwatch web1 1000
+	untouched "agent killed" web1 node1
+}
+
+case_clusterd() {
+	local where node nodes id
+	for where in node1 node2 "node1 node2 node3"; do
+		read -ra nodes <<<"$where"
+		step "clusterd is killed on $where in the copy"
+		lab slow node1:mig 40mbit
+		watch web1
+		cluster crm_resource --resource web1 --move --node node2
+		await 30 "memory flowing" copying web1
+		id=$(last_move web1)
+		for node in "${nodes[@]}"; do
+			daemon_signal "$node" vmha-clusterd KILL
+		done
+		for node in "${nodes[@]}"; do
+			lab service "$node" start clusterd
+		done
+		await 120 "the record ended" move_ended "$id"
+		lab heal all
+		figure "$where killed: $(moves ".[] | select(.id == $id) | .words")"
+		await 20 "web1 managed" role_managed web1
+		role_clear web1
+		unwatch web1 1000
+		[[ $(boot_id web1) == "${BOOT[web1]}" ]] || fail "the guest was restarted"
+		case $(moves ".[] | select(.id == $id) | .result") in
+		DONE) untouched "$where killed" web1 node2 ;;
+		KEPT) untouched "$where killed" web1 node1 ;;
+		*) fail "result: $(cluster vmha migration show "$id")" ;;
+		esac
+		no_slot_leaks
+		role_is_on web1 node1 || cluster vmha migrate web1 --to node1 >/dev/null 2>&1 ||
+			fail "web1 does not go back"
+	done
+}
+
+# recover NAME LOST: how long until it answers elsewhere, in ms.
+recover() {
+	local start
+	start=$(now_ms)
+	lab power off "$2"
+	await 120 "$1 on a survivor" role_runs_on_survivor "$1" "$2"
+	await 60 "$1 answering" ping_answers "$1"
+	RECOVERED_MS=$(($(now_ms) - start))
+	lab power on "$2"
+	await 90 "$2 back" nodes_online 3
+	await 90 "$2 has joined the volume" node_joined "$2"
+	settled 120
+	BOOT[$1]=$(boot_id "$1")
+}
+
+case_recovery() {
+	step "recovery of another guest, nothing else under way"
+	role_to web2 node3
+	recover web2 node3
+	local alone=$RECOVERED_MS
+	role_to web2 node3
+	step "the same during a long copy"
+	lab slow node1:mig 2mbit
+	watch web1
+	cluster vmha migrate web1 --to node2 >"$WORK/out.log" 2>&1 &
+	await 30 "memory flowing" copying web1
+	recover web2 node3
+	figure "recovery_alone_ms=$alone recovery_in_a_copy_ms=$RECOVERED_MS"
+	((RECOVERED_MS < alone + 8000)) || fail "recovery waited for the copy"
+	lab heal all
+	wait $! || true
+	figure "vmha migrate: $(tail -n 1 "$WORK/out.log")"
+	await 120 "web1's move ended" moves_ended
+	unwatch web1 1000
+	move_is "$(last_move web1)" result DONE ||
+		fail "web1's move was not taken up again: $(cluster vmha migration show web1)"
+	untouched "recovery" web1 node2
+}
+
+declare -A BOOT=()
+lab_begin --volume dir
+for name in web1 web2; do
+	role_make "$name" --dirty 24:10
+	BOOT[$name]=$(boot_id "$name")
+done
+role_to web1 node1
+role_to web2 node2
+for name in $CASES; do
+	"case_$name"
+done
+disk_good web1
+disk_good web2
+[[ $(fences_count) == 0 || $CASES == *recovery* ]] || fail "somebody was fenced: $(fences)"

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "clusterd/drive_facts.h"
+#include "lib/base/cleanup.h"
+#include "tests/unit/unit.h"
+
+#define ROLE(name, meta)                                                                           \
+	"<primitive id='" name "' class='ocf' provider='vmha' type='vm'>"                          \
+	"<instance_attributes><nvpair name='volume' value='vol1'/></instance_attributes>"          \
+	"<meta_attributes>" meta "</meta_attributes></primitive>"
+#define PRIORITY(n) "<nvpair name='priority' value='" n "'/>"
+#define RES(name, role, rest, nodes)                                                               \
+	"<resource id='" name "' resource_agent='ocf:vmha:vm' role='" role "' " rest ">" nodes     \
+	"</resource>"
+#define WELL	   "active='true' managed='true' blocked='false' failed='false'"
+#define NODE(name) "<node name='" name "'/>"
+
+static const char roles_xml[] =
+	"<resources>" ROLE("b", "") ROLE("a", "") ROLE("low", PRIORITY("-5"))
+		ROLE("high", PRIORITY("10")) ROLE("gone", "") ROLE("hand", "") "</resources>";
+
+static const char state_xml[] =
+	"<crm_mon><summary><current_dc present='true'/></summary><nodes>"
+	"<node name='n1' online='true' standby='false'/>"
+	"<node name='n2' online='true' standby='true'/></nodes><resources>" RES("a", "Started",
+										WELL, NODE("n1"))
+		RES("b", "Started", WELL " pending='Migrating'", NODE("n1")) RES("low", "Started",
+										 WELL, NODE("n2"))
+			RES("high", "Started", "managed='false' blocked='true' failed='true'",
+			    NODE("n1") NODE("n2"))
+				RES("hand", "Started", "managed='false' blocked='false'",
+				    NODE("n1")) "</resources></crm_mon>";
+
+static void facts_read(struct drive_facts *f, const char *node)
+{
+	vmha_autoprimitives struct vmha_pcmk_primitives *roles = NULL;
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+
+	CHECK_INT(vmha_pcmk_primitives_parse(roles_xml, "vm", &roles, NULL), 0);
+	CHECK_INT(vmha_pcmk_state_parse(state_xml, &s, NULL), 0);
+	CHECK_INT(drive_facts_roles(f, roles), 0);
+	drive_facts_places(f, s, node);
+}
+
+static void roles_leave_in_the_order_of_their_priority(void)
+{
+	struct drive_facts f = { 0 };
+
+	facts_read(&f, "n1");
+	CHECK_INT(f.count, 6);
+	CHECK_STR(f.items[0].vm, "high");
+	CHECK_STR(f.items[1].vm, "a");
+	CHECK_STR(f.items[2].vm, "b");
+	CHECK_STR(f.items[5].vm, "low");
+	CHECK_INT(f.items[5].priority, -5);
+	CHECK_STR(f.items[1].volume, "vol1");
+	drive_facts_clear(&f);
+}
+
+static void only_a_role_at_rest_is_steady(void)
+{
+	struct drive_facts f = { 0 };
+
+	facts_read(&f, "n1");
+	CHECK(f.node_ready);
+	CHECK(drive_facts_find(&f, "a")->steady && drive_facts_find(&f, "a")->here);
+	CHECK(!drive_facts_find(&f, "b")->steady && drive_facts_find(&f, "b")->here);
+	CHECK(!drive_facts_find(&f, "low")->here);
+	CHECK_STR(drive_facts_find(&f, "low")->place, "n2");
+	CHECK(drive_facts_find(&f, "high")->here && !drive_facts_find(&f, "high")->steady);
+	CHECK(!drive_facts_find(&f, "high")->stuck); /* blocked: being healed */
+	CHECK_STR(drive_facts_find(&f, "high")->place, "");
+	CHECK(drive_facts_find(&f, "hand")->stuck);
+	CHECK(!drive_facts_find(&f, "gone")->here && !drive_facts_find(&f, "gone")->steady);
+	CHECK(drive_facts_find(&f, "other") == NULL);
+	facts_read(&f, "n2");
+	CHECK(!f.node_ready); /* in standby */
+	drive_facts_clear(&f);
+}
+
+static void bans_are_noted(void)
+{
+	char *const bans[] = { (char *)"low", (char *)"unknown" };
+	struct drive_facts f = { 0 };
+
+	facts_read(&f, "n1");
+	drive_facts_bans(&f, bans, 2);
+	CHECK(drive_facts_find(&f, "low")->banned);
+	CHECK(!drive_facts_find(&f, "a")->banned);
+	drive_facts_clear(&f);
+}
+
+static void a_drain_goes_as_far_as_its_policy(void)
+{
+	static const struct {
+		enum vmha_drain_policy policy;
+		enum vmha_mig_mode own;
+		enum vmha_mig_mode want[5];
+		unsigned int count;
+	} cases[] = {
+		{ VMHA_DRAIN_POLICY_role,
+		  VMHA_MODE_quick,
+		  { VMHA_MODE_quick, VMHA_MODE_quick },
+		  2 },
+		{ VMHA_DRAIN_POLICY_live, VMHA_MODE_quick, { VMHA_MODE_live, VMHA_MODE_live }, 2 },
+		{ VMHA_DRAIN_POLICY_quick,
+		  VMHA_MODE_live,
+		  { VMHA_MODE_live, VMHA_MODE_live, VMHA_MODE_quick },
+		  3 },
+		{ VMHA_DRAIN_POLICY_cold,
+		  VMHA_MODE_live,
+		  { VMHA_MODE_live, VMHA_MODE_live, VMHA_MODE_quick, VMHA_MODE_cold },
+		  4 },
+	};
+	enum vmha_mig_mode mode = VMHA_MODE_auto;
+	unsigned int tries;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (tries = 0; tries < cases[i].count; tries++) {
+			CHECK(drive_drain_mode(cases[i].policy, cases[i].own, tries, &mode));
+			CHECK_INT(mode, cases[i].want[tries]);
+		}
+		CHECK(!drive_drain_mode(cases[i].policy, cases[i].own, tries, &mode));
+	}
+}
+
+static void a_window_may_go_over_midnight(void)
+{
+	CHECK(drive_window_open(NULL, 0));
+	CHECK(drive_window_open("none", 700));
+	CHECK(drive_window_open("01:30-05:00", 90));
+	CHECK(!drive_window_open("01:30-05:00", 89));
+	CHECK(!drive_window_open("01:30-05:00", 300));
+	CHECK(drive_window_open("22:00-04:00", 1439));
+	CHECK(drive_window_open("22:00-04:00", 10));
+	CHECK(!drive_window_open("22:00-04:00", 600));
+}
+
+static const struct unit_test tests[] = {
+	UNIT_TEST(roles_leave_in_the_order_of_their_priority),
+	UNIT_TEST(only_a_role_at_rest_is_steady),
+	UNIT_TEST(bans_are_noted),
+	UNIT_TEST(a_drain_goes_as_far_as_its_policy),
+	UNIT_TEST(a_window_may_go_over_midnight),
+};
+
+UNIT_MAIN(tests)
