@@ -8,6 +8,7 @@
 #include "cli/daemon.h"
 #include "cli/output.h"
 #include "cli/roles.h"
+#include "cli/view.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 #include "lib/port/pcmk.h"
@@ -59,6 +60,27 @@ static const char *node_word(const struct vmha_pcmk_node *n)
 		return "maintenance";
 	}
 	return n->standby ? "standby" : "online";
+}
+
+/* What Pacemaker says; a standby that is a drain's, and what precedes it, is clusterd's to tell. */
+static const char *state_word(const struct report *rep, const struct vmha_pcmk_node *n)
+{
+	const char *word = node_word(n);
+
+	if (!rep->daemons || (strcmp(word, "online") != 0 && strcmp(word, "standby") != 0)) {
+		return word;
+	}
+	switch (vmha_view_drain_kind(vmha_view_node(rep->daemons, n->name))) {
+	case VMHA_VIEW_AT_WORK:
+		return "draining or resuming";
+	case VMHA_VIEW_DRAINED:
+		return "drained";
+	case VMHA_VIEW_INCOMPLETE:
+		return "closed";
+	case VMHA_VIEW_OPEN:
+		break;
+	}
+	return word;
 }
 
 static const char *volume_name(const struct vmha_pcmk_primitive *v)
@@ -131,7 +153,7 @@ static json_t *nodes_report(struct report *rep)
 
 		(void)json_array_append_new(
 			all, json_pack("{s:s, s:i, s:s, s:b, s:b, s:s, s:o}", "name", n->name, "id",
-				       (int)n->id, "state", node_word(n), "online", n->online,
+				       (int)n->id, "state", state_word(rep, n), "online", n->online,
 				       "standby", n->standby, "clusterd", daemon_word(rep, n),
 				       "volumes", node_volumes(rep, n->name)));
 		if (n->remote) {
@@ -217,6 +239,55 @@ static json_t *fencing_report(struct report *rep)
 	return all;
 }
 
+/* Drains that are not over: [{node, words, roles, ...}]. */
+static json_t *drains_report(struct report *rep)
+{
+	const json_t *nodes = json_object_get(rep->daemons, "nodes");
+	json_t *all = json_array();
+	size_t i;
+
+	for (i = 0; i < json_array_size(nodes); i++) {
+		const json_t *node = json_array_get(nodes, i);
+		enum vmha_view_drain_kind kind = vmha_view_drain_kind(node);
+
+		if (kind == VMHA_VIEW_OPEN) {
+			continue;
+		}
+		if (kind == VMHA_VIEW_INCOMPLETE) {
+			const char *name = json_string_value(json_object_get(node, "name"));
+
+			problem(rep,
+				"node %s is closed, but roles are left on it: vmha drain %s --wait "
+				"names them",
+				name, name);
+		}
+		(void)json_array_append_new(all, vmha_view_drain(rep->daemons, node));
+	}
+	return all;
+}
+
+static json_t *networks_report(struct report *rep)
+{
+	const json_t *list = json_object_get(rep->daemons, "networks");
+	json_t *all = json_array();
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		const json_t *n = json_array_get(list, i);
+		const char *name = json_string_value(json_object_get(n, "name"));
+		const char *state = json_string_value(json_object_get(n, "state"));
+		const char *role = json_string_value(json_object_get(n, "role"));
+
+		if (name && state && !vmha_str_eq(role, "none") && strcmp(state, "up") != 0) {
+			problem(rep, "network %s is %s: vmha network show '%s' says where", name,
+				state, name);
+		}
+		(void)json_array_append_new(all, json_pack("{s:s*, s:s*, s:s*}", "name", name,
+							   "state", state, "role", role));
+	}
+	return all;
+}
+
 static json_t *cluster_report(struct report *rep)
 {
 	const struct vmha_pcmk_state *s = rep->state;
@@ -241,9 +312,11 @@ static json_t *cluster_report(struct report *rep)
 
 static json_t *report_json(struct report *rep)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:O}", "cluster", cluster_report(rep), "nodes",
-			 nodes_report(rep), "volumes", volumes_report(rep), "roles",
-			 roles_report(rep), "fencing", fencing_report(rep), "problems",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "cluster",
+			 cluster_report(rep), "nodes", nodes_report(rep), "volumes",
+			 volumes_report(rep), "networks", networks_report(rep), "roles",
+			 roles_report(rep), "migrations", vmha_view_rows(rep->daemons, false),
+			 "drains", drains_report(rep), "fencing", fencing_report(rep), "problems",
 			 rep->problems);
 }
 
@@ -270,6 +343,52 @@ static void fence_print(const json_t *f)
 			     json_string_value(json_object_get(f, "status")),
 			     json_string_value(json_object_get(f, "when")));
 	}
+}
+
+static void networks_print(const json_t *list)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		const json_t *n = json_array_get(list, i);
+
+		(void)printf("%s%s %s",
+			     i ? ", " : "Networks: ", json_string_value(json_object_get(n, "name")),
+			     json_string_value(json_object_get(n, "state")));
+	}
+	if (json_array_size(list)) {
+		(void)printf("\n");
+	}
+}
+
+static void drains_print(const json_t *list)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		const json_t *d = json_array_get(list, i);
+
+		(void)printf("Node %s: %s, %lld of %lld roles moved\n",
+			     json_string_value(json_object_get(d, "node")),
+			     json_string_value(json_object_get(d, "words")),
+			     json_integer_value(json_object_get(d, "moved")),
+			     json_integer_value(json_object_get(d, "total")));
+	}
+}
+
+static int moves_print(const json_t *list)
+{
+	static const struct vmha_column columns[] = {
+		{ "ID", "id" }, { "VM", "vm" },	      { "FROM", "from" },
+		{ "TO", "to" }, { "STATE", "words" }, { "FIGURES", "figures" },
+		{ 0 }
+	};
+
+	if (!json_array_size(list)) {
+		return 0;
+	}
+	(void)printf("Migrations:\n");
+	return vmha_output_table(stdout, list, columns, "  ");
 }
 
 static int report_text(const json_t *o)
@@ -300,11 +419,14 @@ static int report_text(const json_t *o)
 		     json_is_true(json_object_get(cluster, "quorum")) ? "yes" : "NO",
 		     dc ? dc : "none",
 		     json_is_true(json_object_get(cluster, "fencing")) ? "on" : "OFF");
+	networks_print(json_object_get(o, "networks"));
 	r = part_print(o, "Nodes", "nodes", nodes, "none");
 	r = r < 0 ? r
 		  : part_print(o, "Volumes", "volumes", volumes,
 			       "none yet: 'vmha volume create' makes one");
 	r = r < 0 ? r : part_print(o, "Roles", "roles", roles, "none yet: 'vmha vm add' makes one");
+	r = r < 0 ? r : moves_print(json_object_get(o, "migrations"));
+	drains_print(json_object_get(o, "drains"));
 	fence_print(json_array_get(json_object_get(o, "fencing"), 0));
 	if (json_array_size(problems)) {
 		(void)printf("Problems:\n");
