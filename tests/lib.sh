@@ -309,6 +309,36 @@ operations() {
 	printf '%s' "$n"
 }
 
+# --- networks -------------------------------------------------------------------------------------
+
+# network_card NET: the node's own interface in the lab's network clu, mig, pub or mgt.
+network_card() {
+	[[ $1 == pub ]] && printf vmbr0 || printf '%s' "$1"
+}
+
+# network_of NET: its subnet, a name of it for `vmha network`.
+network_of() {
+	on node1 ip -o -4 address show dev "$(network_card "$1")" |
+		awk '{ split($4, a, /[.\/]/); print a[1] "." a[2] "." a[3] ".0/24"; exit }'
+}
+
+# migrate_over NET...: migrations try these networks only, in this order.
+migrate_over() {
+	local net order='' wanted
+	await 30 "the networks known" cluster vmha network show "$(network_of "$1")"
+	for net in clu mig pub mgt; do
+		wanted=yes
+		[[ " $* " != *" $net "* ]] || wanted=no
+		cluster vmha network set "$(network_of "$net")" --exclude "$wanted" >>"$WORK/network.log" 2>&1 ||
+			fail "vmha network set: $(tail -n 3 "$WORK/network.log")"
+	done
+	for net in "$@"; do
+		order+=,$(network_of "$net")
+	done
+	cluster vmha network order "${order#,}" >>"$WORK/network.log" 2>&1 ||
+		fail "vmha network order: $(tail -n 3 "$WORK/network.log")"
+}
+
 # --- guests ---------------------------------------------------------------------------------------
 
 declare -A DISK=() # of each role
