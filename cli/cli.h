@@ -36,7 +36,6 @@ extern const struct vmha_command vmha_commands_node[];
 extern const struct vmha_command vmha_commands_volume[];
 extern const struct vmha_command vmha_commands_vm[];
 extern const struct vmha_command vmha_commands_migrate[];
-extern const struct vmha_command vmha_commands_move[];
 extern const struct vmha_command vmha_commands_migration[];
 extern const struct vmha_command vmha_commands_drain[];
 extern const struct vmha_command vmha_commands_cold[];

@@ -18,7 +18,6 @@ cli_vmha_SOURCES = \
 	cli/main.c \
 	cli/migrate.c cli/migrate.h \
 	cli/migration.c \
-	cli/move.c \
 	cli/network.c \
 	cli/node.c \
 	cli/node_cert.c cli/node_cert.h \

@@ -17,10 +17,11 @@ bool vmha_output_is_json(void)
 }
 
 static const struct vmha_command *const tables[] = {
-	vmha_commands_status,  vmha_commands_vm,      vmha_commands_move,   vmha_commands_migration,
-	vmha_commands_drain,   vmha_commands_cold,    vmha_commands_heal,   vmha_commands_volume,
-	vmha_commands_node,    vmha_commands_cluster, vmha_commands_config, vmha_commands_events,
-	vmha_commands_network, vmha_commands_lab,
+	vmha_commands_status,	 vmha_commands_vm,     vmha_commands_migrate,
+	vmha_commands_migration, vmha_commands_drain,  vmha_commands_cold,
+	vmha_commands_heal,	 vmha_commands_volume, vmha_commands_node,
+	vmha_commands_cluster,	 vmha_commands_config, vmha_commands_events,
+	vmha_commands_network,	 vmha_commands_lab,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))

@@ -124,7 +124,7 @@ static int show_run(int argc, char **argv, struct vmha_err **err)
 	}
 	row = vmha_view_row(state, found);
 	vmha_view_move_read(state, found, &m);
-	total = vmha_view_ended(&m) ? vmha_view_total(&m) : NULL;
+	total = vmha_view_done(&m) ? vmha_view_total(&m) : NULL;
 	(void)json_object_set_new(row, "total", total ? json_string(total) : NULL);
 	(void)json_object_set_new(row, "queued", time_text(m.enqueued_ms));
 	(void)json_object_set_new(row, "begun", time_text(m.begun_ms));

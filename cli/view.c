@@ -312,10 +312,14 @@ char *vmha_view_bar(const struct vmha_view_move *m, const char *words, size_t wi
 char *vmha_view_total(const struct vmha_view_move *m)
 {
 	vmha_autostr struct vmha_str s = { 0 };
+	int64_t total_ms = m->total_ms;
 
+	if (total_ms < 0 && m->begun_ms > 0 && m->ended_ms >= m->begun_ms) {
+		total_ms = m->ended_ms - m->begun_ms; /* a cold one has no agent that measures */
+	}
 	(void)vmha_str_add(&s, "%s", *m->mode ? m->mode : "moved");
-	if (m->total_ms >= 0) {
-		(void)vmha_str_add(&s, " in %.1f s", (double)m->total_ms / 1000.0);
+	if (total_ms >= 0) {
+		(void)vmha_str_add(&s, " in %.1f s", (double)total_ms / 1000.0);
 	}
 	if (m->blackout_ms >= 0) {
 		(void)vmha_str_add(&s, ", blackout %" PRId64 " ms", m->blackout_ms);

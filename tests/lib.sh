@@ -541,3 +541,29 @@ node_joined() {
 fenced() {
 	fences | grep -qx "$1"
 }
+
+# --- migrations, as clusterd has them -------------------------------------------------------------
+
+# migration NAME|ID JQ-FILTER: of the VM's open migration, else of its last.
+migration() {
+	cluster vmha migration show "$1" --output json 2>/dev/null | jq -r "$2"
+}
+
+# migration_is NAME|ID PHASE
+migration_is() {
+	[[ $(migration "$1" .phase) == "$2" ]]
+}
+
+migrations_none_open() {
+	[[ $(cluster vmha migration list --open --output json 2>/dev/null | jq length) == 0 ]]
+}
+
+# Every clusterd has the others' state and can act.
+clusterd_ready() {
+	local node
+	for node in "${NODES[@]}"; do
+		on "$node" vmha-clusterd --check || return 1
+	done
+	cluster vmha cluster check --output json 2>/dev/null |
+		jq -e '[.checks[] | select(.check == "clusterd" and .state == "fail")] == []'
+}

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vmha-test: timeout=420 lab=own
-# vmha migrate and heal: refusals by name, cancelling, and healing without a restart of the guest.
-# The role has moved before each time: Pacemaker 2.1.5 restarts such a role at a plain clean-up.
+# vmha migrate, migration and heal: refusals by name, cancelling, and healing without a restart of
+# the guest, by clusterd and without it.  The role has moved before each time: Pacemaker 2.1.5
+# restarts such a role at a plain clean-up.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -26,6 +27,17 @@ undisturbed() {
 		fail "$1: a constraint was left"
 	[[ ! -e $(role_file web1 wish) ]] || fail "$1: a wish was left"
 	on node1 vmha status >"$WORK/status.log" || fail "$1: $(cat "$WORK/status.log")"
+	await 20 "$1: no open migration" migrations_none_open
+}
+
+healed_by_clusterd() {
+	role_managed web1 &&
+		! on node1 cibadmin --query --xpath "//rsc_location[@id='cli-prefer-web1']" >/dev/null 2>&1 &&
+		migrations_none_open
+}
+
+booted_again() {
+	[[ $(boot_id web1) != "$BOOT" ]]
 }
 
 blocked() {
@@ -37,25 +49,33 @@ copying() {
 }
 
 lab_begin --volume dir
+await 60 "clusterd" clusterd_ready
 role_make web1
 role_to web1 node1
 BOOT=$(boot_id web1)
 
-step "to and fro; the target is chosen and named"
+step "to and fro; the target is chosen and named; progress on a terminal and without"
 for target in node2 node3 node1; do
 	on node1 vmha migrate web1 --to "$target" >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
-	figure "$(tail -n 1 "$WORK/out.log")"
+	sed 's/^/  /' "$WORK/out.log"
+	grep -qE "^web1 runs on $target \((live|quick) in [0-9.]+ s, blackout [0-9]+ ms, .* 1 attempt\)$" "$WORK/out.log" ||
+		fail "what it took is not told"
 done
 undisturbed "three moves" node1
 on node1 vmha migrate web1 --output json >"$WORK/out.log" 2>"$WORK/err.log" || fail "$(cat "$WORK/err.log")"
 [[ $(jq -r .result "$WORK/out.log") == moved ]] || fail "$(cat "$WORK/out.log")"
-[[ $(jq -r .move.blackout_ms "$WORK/out.log") -gt 0 ]] || fail "no blackout told: $(cat "$WORK/out.log")"
+[[ $(jq -r .move.stats.blackout_ms "$WORK/out.log") -gt 0 ]] || fail "no blackout told: $(cat "$WORK/out.log")"
 place=$(role_place web1)
 [[ $(jq -r .to "$WORK/out.log") == "$place" ]] || fail "it is on $place: $(cat "$WORK/out.log")"
 target=$(node_third node1 "$place")
+on "$target" vmha migration list --output json >"$WORK/out.log"
+[[ $(jq -r '[.[] | select(.result == "DONE")] | length' "$WORK/out.log") -ge 4 ]] || fail "$(cat "$WORK/out.log")"
+on "$target" vmha migration list
 
 step "refused before anything moves"
-refused "runs on node $place already" "to where it is" vmha migrate web1 --to "$place"
+refused "already" "to where it is" vmha migrate web1 --to "$place"
+refused "no node named" "to nowhere" vmha migrate web1 --to node9
+refused "no role named" "a VM that is none" vmha migrate web9
 on node1 crm_standby --node "$target" --update on
 refused "is in standby" "to a node in standby" vmha migrate web1 --to "$target"
 on node1 crm_standby --node "$target" --delete >/dev/null
@@ -69,48 +89,71 @@ on node1 crm_attribute --name maintenance-mode --delete >/dev/null
 settled 60
 undisturbed "refusals" "$place"
 
-step "the target's libvirtd is dead"
+step "the target's libvirtd is dead; likewise by crm_resource: clusterd heals"
 lab service "$target" stop libvirtd
-refused "was not moved to $target" "a dead target" vmha migrate web1 --to "$target"
+refused "libvirt" "a dead target" vmha migrate web1 --to "$target"
 undisturbed "a dead target" "$place"
-step "likewise by crm_resource; heal while it is still dead"
+start=$(now_ms)
 on node1 crm_resource --resource web1 --move --node "$target"
-await 30 "web1 blocked" blocked
-rc=0
-on node1 vmha status >"$WORK/status.log" || rc=$?
-((rc == 3)) || fail "status says $rc with a blocked role: $(cat "$WORK/status.log")"
-refused "vmha heal web1" "a move of a blocked role" vmha migrate web1 --to "$target"
-refused "vmha heal web1" "removal of a blocked role" vmha vm remove web1
-on "$(node_other node1)" vmha heal || fail "heal"
-undisturbed "healed" "$place"
+sleep 1
+await 30 "web1 healed" healed_by_clusterd
+figure "crm_resource --move to a dead target: healed_ms=$(($(now_ms) - start))"
+undisturbed "crm_resource --move to a dead target" "$place"
 lab service "$target" start libvirtd
-[[ $(on node1 vmha heal) == "nothing to heal" ]] || fail "heal finds something"
 
-step "cancelled by time, and by Ctrl-C"
-lab slow mig 8mbit
-refused "out of time" "out of time" vmha migrate web1 --to "$target" --timeout 5
+step "cancelled by time, by Ctrl-C, and by another command; queued behind another move"
+lab slow mig 16mbit
+refused "was not moved to $target" "out of time" vmha migrate web1 --to "$target" --timeout 5
 undisturbed "out of time" "$place"
 rc=0
 lab exec node1 -- timeout --preserve-status -s INT 6 vmha migrate web1 --to "$target" >"$WORK/out.log" 2>&1 || rc=$?
+sed 's/^/  /' "$WORK/out.log"
 ((rc == 1)) || fail "interrupted: status $rc: $(cat "$WORK/out.log")"
-grep -q "was not moved to $target: interrupted" "$WORK/out.log" || fail "$(cat "$WORK/out.log")"
+grep -q "was not moved to $target" "$WORK/out.log" || fail "$(cat "$WORK/out.log")"
 undisturbed "interrupted" "$place"
-
-step "the agent is killed while it copies; a second command; heal ends the copy"
-on node1 crm_resource --resource web1 --move --node "$target"
+on node1 vmha migrate web1 --to "$target" --no-wait
 await 20 "the copy" copying
-refused "is busy" "a second move at the same time" vmha migrate web1 --to "$target"
-for pid in $(node_pids "$place" 'vm migrate_to'); do
+refused "" "a second move at the same time" vmha migrate web1 --to "$target"
+on "$target" vmha migration show web1
+on "$target" vmha migration cancel web1 || fail "cancel from another node"
+undisturbed "cancelled from another node" "$place"
+
+step "the agent is killed while it copies: clusterd ends the copy and heals"
+on node1 vmha migrate web1 --to "$target" --no-wait
+await 20 "the copy" copying
+for pid in $(node_pids "$place" 'vm(-action)? migrate_to'); do
 	kill -9 "$pid" || :
 done
-await 30 "web1 blocked" blocked
 start=$(now_ms)
-on node1 vmha heal web1 >"$WORK/out.log" 2>&1 || fail "heal: $(cat "$WORK/out.log")"
-figure "heal_ms=$(($(now_ms) - start)) of a copy without its agent: $(tail -n 1 "$WORK/out.log")"
-lab slow mig off
+await 60 "web1 healed" healed_by_clusterd
+figure "healed_ms=$(($(now_ms) - start)) after the agent's death"
 undisturbed "healed after the agent's death" "$place"
+
+step "without clusterd: nothing is moved, status says so, heal works"
+for node in "${NODES[@]}"; do
+	lab service "$node" stop clusterd
+done
+refused "systemctl start vmha-clusterd" "no clusterd" vmha migrate web1 --to "$target"
+rc=0
+on node1 vmha status >"$WORK/status.log" || rc=$?
+((rc == 3)) || fail "status says $rc without clusterd: $(cat "$WORK/status.log")"
+on node1 crm_resource --resource web1 --move --node "$target"
+await 60 "web1 blocked" blocked
+on "$(node_other node1)" vmha heal || fail "heal"
+for node in "${NODES[@]}"; do
+	lab service "$node" start clusterd
+done
+await 60 "clusterd" clusterd_ready
+lab slow mig off
+undisturbed "healed without clusterd" "$place"
+[[ $(on node1 vmha heal) == "nothing to heal" ]] || fail "heal finds something"
 on node1 vmha migrate web1 --to "$target" >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 undisturbed "moved at last" "$target"
+
+step "cold: only when named"
+on node1 vmha migrate web1 --to "$place" --mode cold >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
+role_is_on web1 "$place" || fail "cold: it is on $(role_place web1)"
+await 30 "another boot" booted_again
 
 step "a disabled role"
 on node1 crm_resource --resource web1 --meta --set-parameter target-role --parameter-value Stopped >/dev/null
