@@ -14,6 +14,7 @@
 #include "lib/base/str.h"
 #include "lib/port/lease_sanlock.h"
 #include "lib/port/pcmk.h"
+#include "lib/port/pcmk_settings.h"
 
 #define IO_TIMEOUT_DEFAULT "10" /* sanlock's own */
 #define NODES_MAX	   64
@@ -296,6 +297,8 @@ static int create(struct volume_new *v, json_t *nodes, struct vmha_err **err)
 		v->configured = true;
 		vmha_output_step("made resource %s-clone; the nodes join", v->name);
 		r = joined_wait(&w, err);
+		/* before the first role: Pacemaker's own limit of migrations, from ours */
+		r = r < 0 ? r : vmha_pcmk_settings_change(NULL, 0, err);
 	}
 	if (r < 0) {
 		undo(v);

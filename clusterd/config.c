@@ -9,6 +9,7 @@
 
 #include <glib.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,7 @@ struct clusterd_config {
 	GArray *pairs;		       /* of struct vmha_setting_pair: what it says */
 	GArray *roles;		       /* of struct clusterd_role, by name */
 	struct vmha_settings settings; /* those of the replicated state */
-	uint64_t settings_seq;	       /* of the state, that `settings` were made of */
-	GArray *held;		       /* of struct vmha_setting_pair, likewise */
+	GArray *held;		       /* of struct vmha_setting_pair: those they were made of */
 	guint timer;		       /* stand in for the lowest node */
 };
 
@@ -182,15 +182,20 @@ static const struct vmha_setting_pair *pair_find(const GArray *pairs,
 }
 
 static void change_note(struct clusterd *c, int64_t wall_ms, enum vmha_level level,
-			const struct vmha_setting_pair *p, const char *text)
-{
-	struct vmha_cjournal e = { .wall_ms = wall_ms, .level = level };
+			const char *node, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 
-	(void)snprintf(e.kind, sizeof(e.kind), "setting");
-	(void)snprintf(e.cause, sizeof(e.cause), "USER");
-	(void)snprintf(e.node, sizeof(e.node), "%s", p->node);
-	(void)snprintf(e.text, sizeof(e.text), "%.95s%s%.200s %.200s", p->name,
-		       *p->node ? " of node " : "", p->node, text);
+static void change_note(struct clusterd *c, int64_t wall_ms, enum vmha_level level,
+			const char *node, const char *fmt, ...)
+{
+	struct vmha_cjournal e = { .wall_ms = wall_ms, .level = level, .kind = "setting" };
+	va_list ap;
+
+	(void)snprintf(e.cause, sizeof(e.cause), "%s", vmha_mig_cause_name(VMHA_CAUSE_USER));
+	(void)snprintf(e.node, sizeof(e.node), "%s", node);
+	va_start(ap, fmt);
+	(void)vsnprintf(e.text, sizeof(e.text), fmt, ap);
+	va_end(ap);
 	clusterd_journal_append(c, &e);
 }
 
@@ -203,27 +208,36 @@ static void changes_note(struct clusterd *c, int64_t wall_ms, const GArray *old,
 		const struct vmha_setting_pair *p =
 			&g_array_index(now, struct vmha_setting_pair, i);
 		const struct vmha_setting_pair *before = pair_find(old, p);
-		vmha_autofree char *text = NULL;
 
 		if (before && strcmp(before->value, p->value) == 0) {
 			continue;
 		}
-		text = before ? vmha_str_printf("is %.90s now (was %.90s)", p->value, before->value)
-			      : vmha_str_printf("is %.180s now", p->value);
-		change_note(c, wall_ms, VMHA_LEVEL_info, p, text ? text : "is changed");
+		change_note(c, wall_ms, VMHA_LEVEL_info, p->node, "%s%s%s is %.80s now%s%.80s%s",
+			    p->name, *p->node ? " of node " : "", p->node, p->value,
+			    before ? " (was " : "", before ? before->value : "", before ? ")" : "");
 	}
 	for (i = 0; i < old->len; i++) {
 		const struct vmha_setting_pair *p =
 			&g_array_index(old, struct vmha_setting_pair, i);
 
 		if (!pair_find(now, p)) {
-			change_note(c, wall_ms, VMHA_LEVEL_info, p, "has its default again");
+			change_note(c, wall_ms, VMHA_LEVEL_info, p->node,
+				    "%s%s%s has its default again", p->name,
+				    *p->node ? " of node " : "", p->node);
 		}
 	}
 }
 
-/* What cannot hold keeps its default, and is said. */
-static void settings_make(struct clusterd_config *f, int64_t wall_ms, bool tell)
+/* Is this pair new, or has it another value than before? */
+static bool is_changed(const GArray *old, const struct vmha_setting_pair *p)
+{
+	const struct vmha_setting_pair *before = pair_find(old, p);
+
+	return !before || strcmp(before->value, p->value) != 0;
+}
+
+/* What cannot hold keeps its default, and is said once. @param old NULL: nothing is to be said */
+static void settings_make(struct clusterd_config *f, int64_t wall_ms, const GArray *old)
 {
 	const struct vmha_cluster *state = f->c->cluster;
 	size_t i;
@@ -234,28 +248,27 @@ static void settings_make(struct clusterd_config *f, int64_t wall_ms, bool tell)
 		vmha_autoerr struct vmha_err *err = NULL;
 
 		if (!vmha_setting_is_network(p->name) &&
-		    vmha_settings_put(&f->settings, p->node, p->name, p->value, &err) < 0 && tell) {
-			vmha_autofree char *text =
-				vmha_str_printf("is not used: %s", vmha_err_text(err));
-
-			change_note(f->c, wall_ms, VMHA_LEVEL_warning, p, text ? text : "");
+		    vmha_settings_put(&f->settings, p->node, p->name, p->value, &err) < 0 && old &&
+		    is_changed(old, p)) {
+			change_note(f->c, wall_ms, VMHA_LEVEL_warning, p->node,
+				    "in Pacemaker's configuration, not used: %s",
+				    vmha_err_text(err));
 		}
 	}
-	f->settings_seq = state->settings_seq;
 }
 
 static void state_take(struct clusterd_config *f, int64_t wall_ms, bool tell)
 {
 	const struct vmha_cluster *state = f->c->cluster;
-	GArray *now = g_array_new(FALSE, FALSE, sizeof(struct vmha_setting_pair));
+	GArray *old = f->held;
 
-	g_array_append_vals(now, state->settings, state->settings_count);
+	f->held = g_array_new(FALSE, FALSE, sizeof(struct vmha_setting_pair));
+	g_array_append_vals(f->held, state->settings, state->settings_count);
 	if (tell) {
-		changes_note(f->c, wall_ms, f->held, now);
+		changes_note(f->c, wall_ms, old, f->held);
 	}
-	g_array_unref(f->held);
-	f->held = now;
-	settings_make(f, wall_ms, tell);
+	settings_make(f, wall_ms, tell ? old : NULL);
+	g_array_unref(old);
 }
 
 static void on_applied(struct clusterd *c, const struct vmha_cevent *e)

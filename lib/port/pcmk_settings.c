@@ -208,13 +208,26 @@ static void change_modify(struct patch *p, xmlNode *nvpair, const char *value)
 			  xmlDocCopyNode(nvpair, p->doc, 1));
 }
 
-/* @param made already in the CIB, as its parent's last child */
-static void change_create(struct patch *p, xmlNode *made)
-{
-	xmlNode *c = change_new(p, "create", made->parent);
+#define MADE ((void *)1) /* in _private: not in Pacemaker's CIB yet */
 
-	(void)xmlNewProp(c, X("position"), X("0"));
-	(void)xmlAddChild(c, xmlDocCopyNode(made, p->doc, 1));
+/*
+ * Create what was made below @node, with all that is in it: a patch finds the place of a creation
+ * before it creates anything, so that nothing can be created inside what it creates.
+ */
+static void changes_create(struct patch *p, xmlNode *node)
+{
+	xmlNode *n;
+
+	for (n = node; n; n = n->next) {
+		if (n->_private == MADE) {
+			xmlNode *c = change_new(p, "create", n->parent);
+
+			(void)xmlNewProp(c, X("position"), X("0"));
+			(void)xmlAddChild(c, xmlDocCopyNode(n, p->doc, 1));
+		} else {
+			changes_create(p, n->children);
+		}
+	}
 }
 
 static void change_delete(struct patch *p, xmlNode *nvpair)
@@ -270,13 +283,14 @@ static void pair_change(struct patch *p, xmlNode *parent, const char *set, const
 	s = set_find(parent, set, id);
 	into = s ? s : xmlNewChild(parent, NULL, X(set), NULL);
 	if (!s) {
+		into->_private = MADE;
 		(void)xmlNewProp(into, X("id"), X(id));
 	}
 	nvpair = xmlNewChild(into, NULL, X("nvpair"), NULL);
+	nvpair->_private = MADE;
 	(void)xmlNewProp(nvpair, X("id"), X(pair_id));
 	(void)xmlNewProp(nvpair, X("name"), X(name));
 	(void)xmlNewProp(nvpair, X("value"), X(value));
-	change_create(p, s ? nvpair : into);
 }
 
 static int node_change(struct patch *p, const char *node, const char *name, const char *value,
@@ -329,7 +343,7 @@ static int limit_follow(struct patch *p)
 static int patch_fill(struct patch *p, const struct vmha_pcmk_setting_change *changes, size_t count,
 		      struct vmha_err **err)
 {
-	bool slots = false;
+	bool slots = count == 0;
 	size_t i;
 	int r = 0;
 
@@ -352,6 +366,8 @@ static int patch_fill(struct patch *p, const struct vmha_pcmk_setting_change *ch
 	if (r == 0 && slots && limit_follow(p) < 0) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
+	changes_create(p, section(p->cib, "crm_config")->children);
+	changes_create(p, section(p->cib, "nodes")->children);
 	return r;
 }
 

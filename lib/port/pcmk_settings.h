@@ -41,7 +41,8 @@ int vmha_pcmk_settings_parse(const char *xml, struct vmha_pcmk_settings **ret_li
  * Set and take back values in one write of the CIB: all of it or nothing.  Values are not checked
  * here.  When what is changed changes the slots of migrations, Pacemaker's property migration-limit
  * follows in the same write: it is the most that any node may have.
- * @param changes a NULL value takes back; a node NULL or "": the whole cluster
+ * @param changes a NULL value takes back; a node NULL or "": the whole cluster; without any change
+ * migration-limit is set as it should be
  * @return 0, also when all of it is so already; -ENOENT no node of that name; errors as in
  * lib/port/pcmk.h
  */

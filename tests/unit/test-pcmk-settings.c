@@ -69,15 +69,17 @@ static void the_first_setting_makes_its_set(void)
 	};
 	vmha_autofree char *patch = patch_of(fresh, changes, 3);
 
-	CHECK_HAS(patch, "<change operation=\"create\" path=\"/cib/configuration/crm_config\" "
-			 "position=\"0\"><cluster_property_set id=\"vmha-settings\"><nvpair "
-			 "id=\"vmha-settings-vmha-migration-tls\" name=\"vmha-migration-tls\" "
-			 "value=\"off\"/></cluster_property_set></change>");
-	CHECK_HAS(patch, "path=\"/cib/configuration/crm_config/"
-			 "cluster_property_set[@id='vmha-settings']\" position=\"0\"><nvpair "
-			 "id=\"vmha-settings-vmha-migration-streams\"");
+	/* in one creation: nothing can be created in what the same patch creates */
+	CHECK_HAS(patch,
+		  "<change operation=\"create\" path=\"/cib/configuration/crm_config\" "
+		  "position=\"0\"><cluster_property_set id=\"vmha-settings\"><nvpair "
+		  "id=\"vmha-settings-vmha-migration-tls\" name=\"vmha-migration-tls\" "
+		  "value=\"off\"/><nvpair id=\"vmha-settings-vmha-migration-streams\" "
+		  "name=\"vmha-migration-streams\" value=\"4\"/></cluster_property_set></change>");
 	CHECK_HAS(patch, "path=\"/cib/configuration/nodes/node[@id='2']\" position=\"0\">"
-			 "<instance_attributes id=\"nodes-2\"><nvpair ");
+			 "<instance_attributes id=\"nodes-2\"><nvpair "
+			 "id=\"nodes-2-vmha-shutdown-drain\" name=\"vmha-shutdown-drain\" "
+			 "value=\"5\"/></instance_attributes></change></diff>");
 	CHECK(!strstr(patch, "migration-limit"));
 }
 
@@ -87,12 +89,14 @@ static void slots_take_pacemakers_limit_along(void)
 	const struct vmha_pcmk_setting_change reset[] = { { NULL, "migration-slots", NULL } };
 	vmha_autofree char *made = patch_of(fresh, first, 1);
 	vmha_autofree char *changed = patch_of(used, reset, 1);
+	vmha_autofree char *only = patch_of(fresh, NULL, 0);
 
 	CHECK_HAS(made, "<cluster_property_set id=\"cib-bootstrap-options\"><nvpair "
 			"id=\"cib-bootstrap-options-migration-limit\" name=\"migration-limit\" "
 			"value=\"3\"/>");
 	CHECK_HAS(changed, "<change operation=\"delete\" path=\"/cib/configuration/crm_config/"
 			   "cluster_property_set[@id='vmha-settings']/nvpair[@id='c']\"/>");
+	CHECK_HAS(only, "name=\"migration-limit\" value=\"1\"/>");
 	/* n1 may still have two */
 	CHECK_HAS(changed, "<nvpair id=\"limit\" name=\"migration-limit\" value=\"2\"/>");
 }
