@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "clusterd/clusterd.h"
+#include "clusterd/drive.h"
 #include "clusterd/journal.h"
 #include "clusterd/linechild.h"
 #include "lib/base/cleanup.h"
@@ -322,12 +323,15 @@ static void on_line(const json_t *line, void *data)
 
 	if (vmha_str_eq(event, "lost")) {
 		f->known = false;
-	} else if (vmha_str_eq(event, "config")) {
+		return;
+	}
+	if (vmha_str_eq(event, "config")) {
 		pairs_take(f, json_object_get(line, "settings"));
 		roles_take(f, json_object_get(line, "roles"));
 		f->known = true;
 		settings_offer(f);
 	}
+	drive_blocked_look(f->c, 0);
 }
 
 static int on_start(struct clusterd *c, struct vmha_err **err)
