@@ -7,21 +7,10 @@
 
 #include "lib/base/err.h"
 #include "lib/base/mono.h"
+#include "lib/role/ocf.h"
 #include "lib/role/volume.h"
 
 /* ocf:vmha:csv: joins and leaves a volume's lockspace, watches its health. */
-
-enum csv_rc { /* OCF resource agent API 1.1 */
-	      CSV_SUCCESS = 0,
-	      CSV_ERR_GENERIC = 1,
-	      CSV_ERR_ARGS = 2,
-	      CSV_ERR_UNIMPLEMENTED = 3,
-	      CSV_ERR_PERM = 4,
-	      CSV_ERR_INSTALLED = 5,
-	      CSV_ERR_CONFIGURED = 6,
-	      CSV_NOT_RUNNING = 7,
-	      CSV_DEGRADED = 190,
-};
 
 struct csv_params {
 	const char *volume;
@@ -33,13 +22,13 @@ struct csv_params {
 	struct vmha_mono deadline; /* a moment before Pacemaker's own time-out of this action */
 };
 
-/** Say why, in the agent's log and in Pacemaker's status, which shows the first 128 characters
- * (exit reason): the main thing first. @return rc */
-enum csv_rc csv_fail(enum csv_rc rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** vmha_ocf_fail() of a formatted text. @return rc */
+enum vmha_ocf csv_fail(enum vmha_ocf rc, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
-enum csv_rc csv_start(const struct csv_params *p);
-enum csv_rc csv_stop(const struct csv_params *p);
-enum csv_rc csv_monitor(const struct csv_params *p);
+enum vmha_ocf csv_start(const struct csv_params *p);
+enum vmha_ocf csv_stop(const struct csv_params *p);
+enum vmha_ocf csv_monitor(const struct csv_params *p);
 void csv_meta_data(void);
 
 /* What a question to something that may hang brings back. */

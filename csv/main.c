@@ -7,12 +7,11 @@
 #include <unistd.h>
 
 #include "csv/csv.h"
-#include "lib/base/log.h"
 #include "lib/base/str.h"
 
 #define TIMEOUT_DEFAULT_MS 20000 /* by hand, without Pacemaker */
 
-enum csv_rc csv_fail(enum csv_rc rc, const char *fmt, ...)
+enum vmha_ocf csv_fail(enum vmha_ocf rc, const char *fmt, ...)
 {
 	char text[1536];
 	va_list ap;
@@ -20,9 +19,7 @@ enum csv_rc csv_fail(enum csv_rc rc, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	vmha_log(rc == CSV_DEGRADED ? VMHA_LOG_WARNING : VMHA_LOG_ERROR, "%s", text);
-	(void)fprintf(stderr, "ocf-exit-reason:%s\n", text);
-	return rc;
+	return (enum vmha_ocf)vmha_ocf_fail(rc, text);
 }
 
 const char *csv_users_text(const struct vmha_user *users, size_t count, char *text, size_t size)
@@ -36,23 +33,16 @@ const char *csv_users_text(const struct vmha_user *users, size_t count, char *te
 	return text;
 }
 
-static uint64_t number_of(const char *value, uint64_t otherwise)
-{
-	uint64_t n = 0;
-
-	return value && vmha_str_u64(value, 0, INT32_MAX, &n) == 0 ? n : otherwise;
-}
-
 static struct vmha_mono deadline_of(void)
 {
-	uint64_t timeout_ms = number_of(getenv("OCF_RESKEY_CRM_meta_timeout"), TIMEOUT_DEFAULT_MS);
+	uint64_t timeout_ms = vmha_ocf_number("OCF_RESKEY_CRM_meta_timeout", TIMEOUT_DEFAULT_MS);
 	/* time to say what is wrong before Pacemaker kills us */
 	uint64_t margin_ms = timeout_ms / 10 > 3000 ? 3000 : timeout_ms / 10;
 
 	return vmha_mono_add(vmha_mono_now(), VMHA_SPAN_MS(timeout_ms - margin_ms));
 }
 
-static enum csv_rc params_read(struct csv_params *p, char *place)
+static enum vmha_ocf params_read(struct csv_params *p, char *place)
 {
 	const char *io_timeout = getenv("OCF_RESKEY_io_timeout");
 	uint64_t n = 0;
@@ -61,42 +51,42 @@ static enum csv_rc params_read(struct csv_params *p, char *place)
 	p->type = getenv("OCF_RESKEY_type");
 	p->path = getenv("OCF_RESKEY_path");
 	p->id = getenv("OCF_RESKEY_id");
-	p->probe = number_of(getenv("OCF_RESKEY_CRM_meta_interval"), 0) == 0;
+	p->probe = vmha_ocf_number("OCF_RESKEY_CRM_meta_interval", 0) == 0;
 	p->deadline = deadline_of();
 	if (!p->volume || !vmha_str_is_name(p->volume)) {
 		return csv_fail(
-			CSV_ERR_CONFIGURED,
+			OCF_ERR_CONFIGURED,
 			"parameter volume must be a name of 1 to 47 letters, digits, '.', '_' "
 			"or '-'");
 	}
 	if (p->type && strcmp(p->type, "dir") != 0) {
-		return csv_fail(CSV_ERR_CONFIGURED, "parameter type must be dir, not %s", p->type);
+		return csv_fail(OCF_ERR_CONFIGURED, "parameter type must be dir, not %s", p->type);
 	}
 	if (!p->path) {
 		vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
 		p->path = place;
 	}
 	if (p->path[0] != '/' || strlen(p->path) >= VMHA_PATH_SIZE) {
-		return csv_fail(CSV_ERR_CONFIGURED, "parameter path must be an absolute path");
+		return csv_fail(OCF_ERR_CONFIGURED, "parameter path must be an absolute path");
 	}
 	if (io_timeout && vmha_str_u64(io_timeout, VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, &n)) {
-		return csv_fail(CSV_ERR_CONFIGURED,
+		return csv_fail(OCF_ERR_CONFIGURED,
 				"parameter io_timeout must be %d to %d seconds, not %s",
 				VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, io_timeout);
 	}
 	p->io_timeout_s = (unsigned int)n;
-	return CSV_SUCCESS;
+	return OCF_SUCCESS;
 }
 
-static enum csv_rc csv_validate(const struct csv_params *p)
+static enum vmha_ocf csv_validate(const struct csv_params *p)
 {
 	if (access("/usr/sbin/sanlock", X_OK) < 0 && access("/sbin/sanlock", X_OK) < 0) {
-		return csv_fail(CSV_ERR_INSTALLED, "sanlock is not installed on this node");
+		return csv_fail(OCF_ERR_INSTALLED, "sanlock is not installed on this node");
 	}
-	if (number_of(getenv("OCF_CHECK_LEVEL"), 0) >= 10 && access(p->path, F_OK) < 0) {
-		return csv_fail(CSV_ERR_GENERIC, "path %s is not there on this node", p->path);
+	if (vmha_ocf_number("OCF_CHECK_LEVEL", 0) >= 10 && access(p->path, F_OK) < 0) {
+		return csv_fail(OCF_ERR_GENERIC, "path %s is not there on this node", p->path);
 	}
-	return CSV_SUCCESS;
+	return OCF_SUCCESS;
 }
 
 static void usage(FILE *to)
@@ -109,7 +99,7 @@ static void usage(FILE *to)
 
 static const struct {
 	const char *name;
-	enum csv_rc (*run)(const struct csv_params *p);
+	enum vmha_ocf (*run)(const struct csv_params *p);
 } actions[] = {
 	{ "start", csv_start },
 	{ "stop", csv_stop },
@@ -122,23 +112,23 @@ int main(int argc, char **argv)
 	const char *action = argc == 2 ? argv[1] : "";
 	char place[VMHA_PATH_SIZE];
 	struct csv_params p = { 0 };
-	enum csv_rc rc;
+	enum vmha_ocf rc;
 	size_t i;
 
 	if (strcmp(action, "meta-data") == 0) {
 		csv_meta_data();
-		return CSV_SUCCESS;
+		return OCF_SUCCESS;
 	}
 	if (strcmp(action, "usage") == 0 || strcmp(action, "help") == 0) {
 		usage(stdout);
-		return CSV_SUCCESS;
+		return OCF_SUCCESS;
 	}
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(action, actions[i].name) == 0) {
 			rc = params_read(&p, place);
-			return (int)(rc == CSV_SUCCESS ? actions[i].run(&p) : rc);
+			return (int)(rc == OCF_SUCCESS ? actions[i].run(&p) : rc);
 		}
 	}
 	usage(stderr);
-	return CSV_ERR_UNIMPLEMENTED;
+	return OCF_ERR_UNIMPLEMENTED;
 }

@@ -33,7 +33,7 @@ static void view_free(struct view *v)
 	free(v->users);
 }
 
-static enum csv_rc __attribute__((format(printf, 2, 3)))
+static enum vmha_ocf __attribute__((format(printf, 2, 3)))
 judge(const struct view *v, const char *fmt, ...)
 {
 	char what[1024];
@@ -44,14 +44,14 @@ judge(const struct view *v, const char *fmt, ...)
 	(void)vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	if (v->users_unknown) {
-		return csv_fail(CSV_ERR_GENERIC, "node %s: %s; cannot tell which VMs run here",
+		return csv_fail(OCF_ERR_GENERIC, "node %s: %s; cannot tell which VMs run here",
 				v->joined.node, what);
 	}
 	if (v->count) {
-		return csv_fail(CSV_ERR_GENERIC, "node %s: %s; to be fenced for %s", v->joined.node,
+		return csv_fail(OCF_ERR_GENERIC, "node %s: %s; to be fenced for %s", v->joined.node,
 				what, csv_users_text(v->users, v->count, vms, sizeof(vms)));
 	}
-	return csv_fail(CSV_DEGRADED, "node %s: %s; no VM runs here", v->joined.node, what);
+	return csv_fail(OCF_DEGRADED, "node %s: %s; no VM runs here", v->joined.node, what);
 }
 
 static struct vmha_mono soon(const struct csv_params *p, int64_t s)
@@ -81,22 +81,22 @@ static bool marker_holds(const char *text)
 }
 
 /* Left by the VM's agent when sanlock does not know its process any more. */
-static enum csv_rc check_marker(struct view *v)
+static enum vmha_ocf check_marker(struct view *v)
 {
 	vmha_autofree char *text = NULL;
 
 	if (vmha_file_read(VMHA_UNPROTECTED, VMHA_RECORD_MAX_BYTES, &text, NULL, NULL) < 0) {
-		return CSV_SUCCESS;
+		return OCF_SUCCESS;
 	}
 	if (!marker_holds(text)) {
 		(void)vmha_file_remove(VMHA_UNPROTECTED, NULL);
-		return CSV_SUCCESS;
+		return OCF_SUCCESS;
 	}
 	text[strcspn(text, ":\n")] = '\0';
 	return judge(v, "VM %s runs without protection", text);
 }
 
-static enum csv_rc rejoin(struct view *v)
+static enum vmha_ocf rejoin(struct view *v)
 {
 	struct csv_answer answer;
 	int r = csv_ask(csv_ask_join, v->p, v->p->deadline, &answer, NULL);
@@ -110,11 +110,11 @@ static enum csv_rc rejoin(struct view *v)
 	vmha_log(VMHA_LOG_WARNING,
 		 "volume=%s node=%s joined again after its lockspace was lost (sanlock restarted?)",
 		 v->p->volume, v->joined.node);
-	return CSV_SUCCESS;
+	return OCF_SUCCESS;
 }
 
 /* The lockspace is not joined though it was: sanlock died, or gave it up when renewals failed. */
-static enum csv_rc lost(struct view *v)
+static enum vmha_ocf lost(struct view *v)
 {
 	if (v->count || v->users_unknown) {
 		return judge(v, "lockspace of volume %s lost", v->p->volume);
@@ -122,7 +122,7 @@ static enum csv_rc lost(struct view *v)
 	return rejoin(v);
 }
 
-static enum csv_rc check_renewals(struct view *v, const struct csv_answer *now)
+static enum vmha_ocf check_renewals(struct view *v, const struct csv_answer *now)
 {
 	unsigned int io = (unsigned int)(now->value[3] ? now->value[3] : v->joined.io_timeout_s);
 	/* sanlock shows a renewal only with the one after it: what is seen is one interval old */
@@ -134,17 +134,17 @@ static enum csv_rc check_renewals(struct view *v, const struct csv_answer *now)
 	}
 	if (now->value[2] > vmha_sanlock_renewal_warn_s(io) + lag) {
 		return csv_fail(
-			CSV_DEGRADED,
+			OCF_DEGRADED,
 			"node %s: renewals of volume %s are late: %llu s; VMs are killed at "
 			"%u s",
 			v->joined.node, v->p->volume, (unsigned long long)now->value[2],
 			vmha_sanlock_renewal_fail_s(io));
 	}
-	return CSV_SUCCESS;
+	return OCF_SUCCESS;
 }
 
 /* A daemon that hangs may be renewing still; when it is not, the leases are good for that long. */
-static enum csv_rc hangs(struct view *v)
+static enum vmha_ocf hangs(struct view *v)
 {
 	unsigned int limit_s = vmha_sanlock_renewal_fail_s((unsigned int)v->joined.io_timeout_s);
 	int64_t silent_s = csv_health_silent_s(v->p);
@@ -153,11 +153,11 @@ static enum csv_rc hangs(struct view *v)
 		return judge(v, "sanlock does not answer for %lld s (limit %u s)",
 			     (long long)silent_s, limit_s);
 	}
-	return csv_fail(CSV_DEGRADED, "node %s: sanlock does not answer for %lld s; lost at %u s",
+	return csv_fail(OCF_DEGRADED, "node %s: sanlock does not answer for %lld s; lost at %u s",
 			v->joined.node, (long long)silent_s, limit_s);
 }
 
-static enum csv_rc check_lockspace(struct view *v)
+static enum vmha_ocf check_lockspace(struct view *v)
 {
 	struct csv_answer now;
 	int r = csv_ask(csv_ask_lockspace, v->p, soon(v->p, ASK_S), &now, NULL);
@@ -187,7 +187,7 @@ static enum csv_rc check_lockspace(struct view *v)
 	return check_renewals(v, &now);
 }
 
-static enum csv_rc check_storage(struct view *v)
+static enum vmha_ocf check_storage(struct view *v)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
 	unsigned int limit_s = vmha_sanlock_renewal_fail_s((unsigned int)v->joined.io_timeout_s);
@@ -195,40 +195,40 @@ static enum csv_rc check_storage(struct view *v)
 	int r = csv_health_check(v->p, soon(v->p, limit_s), &silent_s, &err);
 
 	if (r == 0) {
-		return CSV_SUCCESS;
+		return OCF_SUCCESS;
 	}
 	if (silent_s >= limit_s) {
 		return judge(v, "%s for %lld s (limit %u s)", vmha_err_text(err),
 			     (long long)silent_s, limit_s);
 	}
-	return csv_fail(CSV_DEGRADED, "node %s: %s for %lld s; lost at %u s", v->joined.node,
+	return csv_fail(OCF_DEGRADED, "node %s: %s for %lld s; lost at %u s", v->joined.node,
 			vmha_err_text(err), (long long)silent_s, limit_s);
 }
 
 /* Active here?  Asked when Pacemaker does not know. */
-static enum csv_rc probe(const struct csv_params *p)
+static enum vmha_ocf probe(const struct csv_params *p)
 {
 	struct csv_answer now;
 	int r = csv_ask(csv_ask_lockspace, p, p->deadline, &now, NULL);
 
 	if (r == -EBUSY) {
-		return CSV_SUCCESS; /* joining or leaving: something is here that a stop must end */
+		return OCF_SUCCESS; /* joining or leaving: something is here that a stop must end */
 	}
 	if (r == -ECONNREFUSED) {
-		return CSV_NOT_RUNNING; /* no daemon that could have joined: start sees to the rest
+		return OCF_NOT_RUNNING; /* no daemon that could have joined: start sees to the rest
 					 */
 	}
 	if (r < 0) {
-		return csv_fail(CSV_ERR_GENERIC, "whether volume %s is joined is unknown: %s",
+		return csv_fail(OCF_ERR_GENERIC, "whether volume %s is joined is unknown: %s",
 				p->volume, r == -ETIMEDOUT ? "sanlock does not answer" : now.text);
 	}
-	return now.value[0] ? CSV_SUCCESS : CSV_NOT_RUNNING;
+	return now.value[0] ? OCF_SUCCESS : OCF_NOT_RUNNING;
 }
 
-enum csv_rc csv_monitor(const struct csv_params *p)
+enum vmha_ocf csv_monitor(const struct csv_params *p)
 {
 	__attribute__((cleanup(view_free))) struct view v = { .p = p };
-	enum csv_rc rc;
+	enum vmha_ocf rc;
 
 	if (p->probe) {
 		return probe(p);
@@ -236,16 +236,16 @@ enum csv_rc csv_monitor(const struct csv_params *p)
 	if (vmha_volume_load(p->volume, VMHA_VOLUME_JOINED, &v.joined, NULL) < 0) {
 		/* never started here, or stopped */
 		rc = probe(p);
-		return rc == CSV_SUCCESS
-			       ? csv_fail(CSV_ERR_GENERIC,
+		return rc == OCF_SUCCESS
+			       ? csv_fail(OCF_ERR_GENERIC,
 					  "volume %s is joined on this node, but not by this agent",
 					  p->volume)
 			       : rc;
 	}
 	v.users_unknown = vmha_volume_users(p->volume, &v.users, &v.count, NULL) < 0;
 	rc = check_marker(&v);
-	if (rc == CSV_SUCCESS) {
+	if (rc == OCF_SUCCESS) {
 		rc = check_lockspace(&v);
 	}
-	return rc == CSV_SUCCESS ? check_storage(&v) : rc;
+	return rc == OCF_SUCCESS ? check_storage(&v) : rc;
 }

@@ -140,38 +140,38 @@ static int daemon_await(const struct csv_params *p, struct csv_answer *now)
 }
 
 /* Before joining: the lockspace is not joined, and nothing runs that would need it to be. */
-static enum csv_rc prepare_join(const struct csv_params *p, struct vmha_err **err)
+static enum vmha_ocf prepare_join(const struct csv_params *p, struct vmha_err **err)
 {
 	struct csv_answer now;
 	int r = csv_ask(csv_ask_lockspace, p, p->deadline, &now, NULL);
 
 	if (r == 0 && now.value[0]) {
-		return CSV_SUCCESS; /* joined: whoever runs here may hold a lease */
+		return OCF_SUCCESS; /* joined: whoever runs here may hold a lease */
 	}
 	if (r == -ETIMEDOUT) {
 		/* whether it is joined is unknown: nobody is killed for that */
-		return csv_fail(CSV_ERR_GENERIC, "sanlock hangs: it does not answer on this node");
+		return csv_fail(OCF_ERR_GENERIC, "sanlock hangs: it does not answer on this node");
 	}
 	/* a dead daemon is no excuse: its leases expire while orphans run on */
 	if (orphans_end(p, err) < 0) {
-		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(*err));
+		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(*err));
 	}
 	if (r == -ECONNREFUSED) {
 		r = daemon_await(p, &now);
 	}
 	if (r == -ECONNREFUSED) {
-		return csv_fail(CSV_ERR_GENERIC,
+		return csv_fail(OCF_ERR_GENERIC,
 				"sanlock is down: start it (systemctl start sanlock), then "
 				"crm_resource --cleanup --resource %s",
 				p->volume);
 	}
 	if (r < 0 && r != -EBUSY) {
-		return csv_fail(CSV_ERR_GENERIC, "%s", now.text);
+		return csv_fail(OCF_ERR_GENERIC, "%s", now.text);
 	}
-	return CSV_SUCCESS;
+	return OCF_SUCCESS;
 }
 
-static enum csv_rc join(const struct csv_params *p, bool mounted, struct vmha_err **err)
+static enum vmha_ocf join(const struct csv_params *p, bool mounted, struct vmha_err **err)
 {
 	struct vmha_mono begun = vmha_mono_now();
 	struct csv_answer answer;
@@ -180,46 +180,46 @@ static enum csv_rc join(const struct csv_params *p, bool mounted, struct vmha_er
 
 	if (r == -ETIMEDOUT) {
 		return csv_fail(
-			CSV_ERR_GENERIC,
+			OCF_ERR_GENERIC,
 			"joining volume %s takes longer than this start may: the host id of "
 			"this node is not free yet (was its sanlock host name changed?), or "
 			"storage is slow; sanlock goes on, the next start finds it joined",
 			p->volume);
 	}
 	if (r < 0) {
-		return csv_fail(CSV_ERR_GENERIC, "%s", answer.text);
+		return csv_fail(OCF_ERR_GENERIC, "%s", answer.text);
 	}
 	if (joined_store(p, &answer, mounted, err) < 0) {
-		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(*err));
+		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(*err));
 	}
 	if (csv_health_check(p, p->deadline, &silent_s, err) < 0) {
-		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(*err));
+		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(*err));
 	}
 	vmha_log(VMHA_LOG_INFO, "volume=%s joined host_id=%llu io_timeout_s=%llu after_ms=%lld",
 		 p->volume, (unsigned long long)answer.value[0],
 		 (unsigned long long)answer.value[3],
 		 (long long)vmha_span_ms(vmha_mono_diff(begun, vmha_mono_now())));
-	return CSV_SUCCESS;
+	return OCF_SUCCESS;
 }
 
-enum csv_rc csv_start(const struct csv_params *p)
+enum vmha_ocf csv_start(const struct csv_params *p)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
 	struct vmha_volume_record record;
 	bool mounted = false;
-	enum csv_rc rc;
+	enum vmha_ocf rc;
 
 	if (csv_mount(p, &mounted, &err) < 0 || csv_record_check(p, &record, &err) < 0) {
 		if (mounted) {
 			(void)csv_umount(p->volume, NULL);
 		}
-		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(err));
+		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}
 	rc = prepare_join(p, &err);
-	if (rc == CSV_SUCCESS) {
+	if (rc == OCF_SUCCESS) {
 		rc = join(p, mounted, &err);
 	}
-	if (rc == CSV_SUCCESS) {
+	if (rc == OCF_SUCCESS) {
 		address_publish();
 	}
 	return rc;

@@ -22,7 +22,7 @@ static void records_forget(const char *volume)
  * Leaving under a VM would hand its disks to others at once: so a failure, which Pacemaker answers
  * by fencing.  In a cluster without mistakes the order constraints stop the VMs first.
  */
-static enum csv_rc refuse_users(const struct csv_params *p)
+static enum vmha_ocf refuse_users(const struct csv_params *p)
 {
 	vmha_autofree struct vmha_user *users = NULL;
 	vmha_autoerr struct vmha_err *err = NULL;
@@ -30,25 +30,25 @@ static enum csv_rc refuse_users(const struct csv_params *p)
 	char text[512];
 
 	if (vmha_volume_users(p->volume, &users, &count, &err) < 0) {
-		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(err));
+		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}
 	if (count) {
-		return csv_fail(CSV_ERR_GENERIC,
+		return csv_fail(OCF_ERR_GENERIC,
 				"volume %s is in use on this node by %s: stop or move them first",
 				p->volume, csv_users_text(users, count, text, sizeof(text)));
 	}
-	return CSV_SUCCESS;
+	return OCF_SUCCESS;
 }
 
-enum csv_rc csv_stop(const struct csv_params *p)
+enum vmha_ocf csv_stop(const struct csv_params *p)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
 	struct vmha_joined_record joined = { 0 };
 	struct csv_answer answer;
-	enum csv_rc rc = refuse_users(p);
+	enum vmha_ocf rc = refuse_users(p);
 	int r;
 
-	if (rc != CSV_SUCCESS) {
+	if (rc != OCF_SUCCESS) {
 		return rc;
 	}
 	r = csv_ask(csv_ask_leave, p, p->deadline, &answer, NULL);
@@ -58,12 +58,12 @@ enum csv_rc csv_stop(const struct csv_params *p)
 			 "volume=%s sanlock does not answer; nothing here uses the volume",
 			 p->volume);
 	} else if (r < 0) {
-		return csv_fail(CSV_ERR_GENERIC, "%s", answer.text);
+		return csv_fail(OCF_ERR_GENERIC, "%s", answer.text);
 	}
 	if (vmha_volume_load(p->volume, VMHA_VOLUME_JOINED, &joined, NULL) == 0 && joined.mounted &&
 	    csv_umount(p->volume, &err) < 0) {
-		return csv_fail(CSV_ERR_GENERIC, "%s", vmha_err_text(err));
+		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}
 	records_forget(p->volume);
-	return CSV_SUCCESS;
+	return OCF_SUCCESS;
 }

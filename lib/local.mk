@@ -86,6 +86,7 @@ lib_librole_a_SOURCES = \
 	lib/role/monitor.c lib/role/monitor.h \
 	lib/role/moving.c lib/role/moving.h \
 	lib/role/observe.c lib/role/observe.h \
+	lib/role/ocf.c lib/role/ocf.h \
 	lib/role/owner.c lib/role/owner.h \
 	lib/role/peers.c lib/role/peers.h \
 	lib/role/precheck.c lib/role/precheck.h \

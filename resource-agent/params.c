@@ -6,25 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/log.h"
 #include "lib/base/str.h"
 
 #define TIMEOUT_MS 120000 /* by hand, without Pacemaker */
 #define MARGIN_MS  4000	  /* to say what is wrong before Pacemaker kills us */
-
-int ocf_fail(enum ocf_code code, const char *text)
-{
-	vmha_log(code == OCF_DEGRADED ? VMHA_LOG_WARNING : VMHA_LOG_ERROR, "%s", text);
-	(void)fprintf(stderr, "ocf-exit-reason:%s\n", text);
-	return (int)code;
-}
-
-static uint64_t number_of(const char *name, uint64_t otherwise)
-{
-	uint64_t n = 0;
-
-	return vmha_str_u64(getenv(name), 0, INT32_MAX, &n) == 0 ? n : otherwise;
-}
 
 static int name_read(const char *what, const char *value, char *to, struct vmha_err **err)
 {
@@ -38,14 +23,9 @@ static int name_read(const char *what, const char *value, char *to, struct vmha_
 	return 0;
 }
 
-static const char *given(const char *value, const char *otherwise)
-{
-	return value && *value ? value : otherwise;
-}
-
 static int times_read(struct vm_params *p, struct vmha_err **err)
 {
-	const char *graceful = given(getenv("OCF_RESKEY_graceful_s"), "90");
+	const char *graceful = vmha_ocf_text("OCF_RESKEY_graceful_s", "90");
 	uint64_t margin_ms;
 
 	if (vmha_str_u64(graceful, 0, 3600, &p->graceful_s) < 0) {
@@ -53,8 +33,8 @@ static int times_read(struct vm_params *p, struct vmha_err **err)
 				    "parameter graceful_s must be 0 to 3600 seconds, not '%s'",
 				    graceful);
 	}
-	p->interval_ms = number_of("OCF_RESKEY_CRM_meta_interval", 0);
-	p->timeout_ms = number_of("OCF_RESKEY_CRM_meta_timeout", TIMEOUT_MS);
+	p->interval_ms = vmha_ocf_number("OCF_RESKEY_CRM_meta_interval", 0);
+	p->timeout_ms = vmha_ocf_number("OCF_RESKEY_CRM_meta_timeout", TIMEOUT_MS);
 	margin_ms = p->timeout_ms / 10 > MARGIN_MS ? MARGIN_MS : p->timeout_ms / 10;
 	p->timeout_ms -= margin_ms;
 	return 0;
@@ -81,12 +61,12 @@ int vm_params_read(struct vm_params *ret_params, struct vmha_err **err)
 	if (r < 0) {
 		return r;
 	}
-	r = name_read("name", given(getenv("OCF_RESKEY_name"), getenv("OCF_RESOURCE_INSTANCE")),
+	r = name_read("name", vmha_ocf_text("OCF_RESKEY_name", getenv("OCF_RESOURCE_INSTANCE")),
 		      p.role.name, err);
 	if (r < 0) {
 		return r;
 	}
-	p.migration_mode = given(getenv("OCF_RESKEY_migration_mode"), "live");
+	p.migration_mode = vmha_ocf_text("OCF_RESKEY_migration_mode", "live");
 	if (!vmha_str_eq(p.migration_mode, "live") && !vmha_str_eq(p.migration_mode, "quick") &&
 	    !vmha_str_eq(p.migration_mode, "auto")) {
 		return vmha_err_set(err, -EINVAL,
@@ -94,7 +74,7 @@ int vm_params_read(struct vm_params *ret_params, struct vmha_err **err)
 				    "'%s'",
 				    p.migration_mode);
 	}
-	p.on_stall = given(getenv("OCF_RESKEY_on_stall"), "giveup");
+	p.on_stall = vmha_ocf_text("OCF_RESKEY_on_stall", "giveup");
 	if (!vmha_str_eq(p.on_stall, "giveup") && !vmha_str_eq(p.on_stall, "quick")) {
 		return vmha_err_set(err, -EINVAL,
 				    "parameter on_stall must be giveup or quick, not '%s'",
@@ -105,8 +85,8 @@ int vm_params_read(struct vm_params *ret_params, struct vmha_err **err)
 	if (r < 0) {
 		return r;
 	}
-	p.node = given(getenv("OCF_RESKEY_CRM_meta_on_node"), NULL);
-	p.target = given(getenv("OCF_RESKEY_CRM_meta_migrate_target"), NULL);
+	p.node = vmha_ocf_text("OCF_RESKEY_CRM_meta_on_node", NULL);
+	p.target = vmha_ocf_text("OCF_RESKEY_CRM_meta_migrate_target", NULL);
 	*ret_params = p;
 	return 0;
 }

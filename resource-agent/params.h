@@ -7,19 +7,8 @@
 
 #include "lib/base/err.h"
 #include "lib/core/guest.h"
+#include "lib/role/ocf.h"
 #include "lib/role/role.h"
-
-/* Codes of the OCF resource agent API. */
-enum ocf_code {
-	OCF_SUCCESS = 0,
-	OCF_ERR_GENERIC = 1,
-	OCF_ERR_ARGS = 2,
-	OCF_ERR_UNIMPLEMENTED = 3,
-	OCF_ERR_INSTALLED = 5,
-	OCF_ERR_CONFIGURED = 6,
-	OCF_NOT_RUNNING = 7,
-	OCF_DEGRADED = 190,
-};
 
 /*
  * The parameters, in one table: parser and meta-data.
@@ -91,8 +80,5 @@ int vm_params_read(struct vm_params *ret_params, struct vmha_err **err);
 
 /** Print the meta-data. */
 void vm_meta_data(void);
-
-/** Log and give Pacemaker the reason. @return code */
-int ocf_fail(enum ocf_code code, const char *text);
 
 #endif

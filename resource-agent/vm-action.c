@@ -27,9 +27,9 @@ static int failed(int r, struct vmha_err *err)
 	case 0:
 		return OCF_SUCCESS;
 	case -EINVAL:
-		return ocf_fail(OCF_ERR_CONFIGURED, vmha_err_text(err));
+		return vmha_ocf_fail(OCF_ERR_CONFIGURED, vmha_err_text(err));
 	default:
-		return ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
+		return vmha_ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
 	}
 }
 
@@ -62,16 +62,16 @@ static int do_monitor(const struct vmha_action *act, const struct vm_params *p)
 		if (!p->interval_ms) { /* a probe asks only whether it is here */
 			break;
 		}
-		return ocf_fail(OCF_DEGRADED, vmha_err_text(err));
+		return vmha_ocf_fail(OCF_DEGRADED, vmha_err_text(err));
 	case VMHA_MONITOR_FAILED:
 		if (!p->interval_ms) {
 			break;
 		}
-		return ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
+		return vmha_ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
 	case VMHA_MONITOR_NOT_RUNNING:
 		return OCF_NOT_RUNNING;
 	case VMHA_MONITOR_UNKNOWN:
-		return ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
+		return vmha_ocf_fail(OCF_ERR_GENERIC, vmha_err_text(err));
 	}
 	vmha_log(VMHA_LOG_WARNING, "%s", vmha_err_text(err));
 	return OCF_SUCCESS;
@@ -83,8 +83,8 @@ static int do_migrate_to(const struct vmha_action *act, const struct vm_params *
 	int r;
 
 	if (!p->target) {
-		return ocf_fail(OCF_ERR_ARGS, "migrate_to is told no target node: it is for "
-					      "Pacemaker to call");
+		return vmha_ocf_fail(OCF_ERR_ARGS, "migrate_to is told no target node: it is for "
+						   "Pacemaker to call");
 	}
 	r = vmha_migrate_to(act, p->target, &err);
 	return failed(r, err);
@@ -140,8 +140,8 @@ static int do_precheck(const struct vmha_action *act, const struct vm_params *p)
 	int n = checks ? vmha_precheck(act, checks, &err) : -ENOMEM;
 
 	(void)p;
-	return n < 0 ? ocf_fail(OCF_ERR_GENERIC,
-				n == -ENOMEM ? "out of memory" : vmha_err_text(err))
+	return n < 0 ? vmha_ocf_fail(OCF_ERR_GENERIC,
+				     n == -ENOMEM ? "out of memory" : vmha_err_text(err))
 		     : checks_print(checks, (size_t)n);
 }
 
@@ -205,7 +205,8 @@ static int without_role(const char *action, const struct vm_params *p, int r, st
 			       p->node ? p->node : "here", vmha_err_text(err));
 		return checks_print(&volume, 1);
 	}
-	return ocf_fail(r == -ENOENT ? OCF_ERR_INSTALLED : OCF_ERR_GENERIC, vmha_err_text(err));
+	return vmha_ocf_fail(r == -ENOENT ? OCF_ERR_INSTALLED : OCF_ERR_GENERIC,
+			     vmha_err_text(err));
 }
 
 int main(int argc, char **argv)
@@ -219,7 +220,8 @@ int main(int argc, char **argv)
 	int r;
 
 	if (!act || vm_params_read(&p, &err) < 0) {
-		return ocf_fail(act ? OCF_ERR_CONFIGURED : OCF_ERR_GENERIC, vmha_err_text(err));
+		return vmha_ocf_fail(act ? OCF_ERR_CONFIGURED : OCF_ERR_GENERIC,
+				     vmha_err_text(err));
 	}
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (actions[i].announced && strcmp(action, actions[i].name) == 0) {

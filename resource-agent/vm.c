@@ -116,7 +116,7 @@ static int monitor_or_ask(char **argv)
 	struct vm_params p = { 0 };
 
 	if (vm_params_read(&p, &err) < 0) {
-		return ocf_fail(OCF_ERR_CONFIGURED, vmha_err_text(err));
+		return vmha_ocf_fail(OCF_ERR_CONFIGURED, vmha_err_text(err));
 	}
 	switch (monitor(&p)) {
 	case ANSWER_RUNNING:
@@ -127,8 +127,8 @@ static int monitor_or_ask(char **argv)
 		break;
 	}
 	(void)execv(VMHA_PKGLIBEXECDIR "/vm-action", argv);
-	return ocf_fail(OCF_ERR_INSTALLED, "cannot run " VMHA_PKGLIBEXECDIR
-					   "/vm-action: install vmha again on this node");
+	return vmha_ocf_fail(OCF_ERR_INSTALLED, "cannot run " VMHA_PKGLIBEXECDIR
+						"/vm-action: install vmha again on this node");
 }
 
 static void usage(FILE *to)
@@ -162,9 +162,9 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		if (strcmp(action, others[i]) == 0) {
 			(void)execv(VMHA_PKGLIBEXECDIR "/vm-action", argv);
-			return ocf_fail(OCF_ERR_INSTALLED,
-					"cannot run " VMHA_PKGLIBEXECDIR
-					"/vm-action: install vmha again on this node");
+			return vmha_ocf_fail(OCF_ERR_INSTALLED,
+					     "cannot run " VMHA_PKGLIBEXECDIR
+					     "/vm-action: install vmha again on this node");
 		}
 	}
 	usage(stderr);
