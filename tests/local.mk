@@ -33,6 +33,7 @@ unit_tests = \
 	tests/unit/test-record \
 	tests/unit/test-settings \
 	tests/unit/test-since \
+	tests/unit/test-stall \
 	tests/unit/test-str \
 	tests/unit/test-view \
 	tests/unit/test-tcpprobe \
@@ -150,6 +151,9 @@ tests_unit_test_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.
 
 tests_unit_test_since_SOURCES = tests/unit/test-since.c cli/since.c
 tests_unit_test_since_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_stall_SOURCES = tests/unit/test-stall.c
+tests_unit_test_stall_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
 tests_unit_test_str_SOURCES = tests/unit/test-str.c
 tests_unit_test_str_LDADD = tests/unit/libunit.a lib/libbase.a

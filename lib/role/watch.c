@@ -163,34 +163,6 @@ static void watch_silent(const struct vmha_action *act, struct vmha_moving *m,
 	}
 }
 
-/*
- * Progress of a copy: in the first round that bytes go; in later rounds that less is left at the
- * beginning of a round than in any before, for a guest that changes its memory as fast as it is
- * copied keeps the bytes going for ever.
- */
-static bool has_progressed(struct vmha_watch *w, const struct vmha_virt_job *job, bool dark)
-{
-	bool moved = job->processed_bytes != w->processed || job->remaining_bytes != w->remaining;
-	bool better = moved;
-
-	if (job->iteration != w->iteration) {
-		if (w->iteration > 1 && (!w->best || w->peak < w->best)) {
-			w->best = w->peak;
-		}
-		w->iteration = job->iteration;
-		w->peak = 0;
-	}
-	if (job->remaining_bytes > w->peak) {
-		w->peak = job->remaining_bytes;
-	}
-	if (!dark && w->iteration > 1 && w->best) {
-		better = moved && w->peak < w->best - w->best / 20;
-	}
-	w->processed = job->processed_bytes;
-	w->remaining = job->remaining_bytes;
-	return better;
-}
-
 static void progress_tell(struct vmha_moving *m, struct vmha_watch *w,
 			  const struct vmha_virt_job *job)
 {
@@ -242,10 +214,11 @@ static void give_up(const struct vmha_action *act, struct vmha_moving *m,
 		w->stalled = w->stalled || !w->aborted;
 		(void)snprintf(why, sizeof(why), "no progress for %lld s%s",
 			       (long long)vmha_span_ms(patience) / 1000,
-			       dark		  ? " in the switchover"
-			       : w->iteration > 2 ? ": the guest changes its memory as fast as it "
-						    "is copied"
-						  : "");
+			       dark ? " in the switchover"
+			       : w->copy.iteration > 2
+				       ? ": the guest changes its memory as fast as it "
+					 "is copied"
+				       : "");
 		job_abort(act, m, obs, w, VMHA_EVENT_STALLED, why);
 	} else if (!w->aborted && !dark && vmha_mono_passed(w->give_up)) {
 		w->stalled = true;
@@ -253,6 +226,17 @@ static void give_up(const struct vmha_action *act, struct vmha_moving *m,
 			  "it does not converge: the guest changes its memory faster than it is "
 			  "copied");
 	}
+}
+
+static bool has_progressed(const struct vmha_moving *m, struct vmha_watch *w,
+			   const struct vmha_virt_job *job)
+{
+	bool moved = job->processed_bytes != w->processed;
+	bool better = vmha_stall_progress(&w->copy, job->processed_bytes, job->remaining_bytes,
+					  job->iteration);
+
+	w->processed = job->processed_bytes;
+	return better || (m->state == VMHA_MOVE_SWITCHOVER && moved);
 }
 
 static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
@@ -271,7 +255,7 @@ static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
 		if (job.processed_bytes > 0) {
 			connected(act, m);
 		}
-		if (has_progressed(w, &job, m->state == VMHA_MOVE_SWITCHOVER)) {
+		if (has_progressed(m, w, &job)) {
 			w->progress = vmha_mono_now();
 		}
 		progress_tell(m, w, &job);

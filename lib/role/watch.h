@@ -2,6 +2,7 @@
 #ifndef VMHA_ROLE_WATCH_H
 #define VMHA_ROLE_WATCH_H
 
+#include "lib/core/stall.h"
 #include "lib/port/virt.h"
 #include "lib/role/moving.h"
 #include "lib/role/observe.h"
@@ -16,12 +17,9 @@ struct vmha_watch {
 	struct vmha_mono ended;	    /* since when the job has failed, its call not returned */
 	struct vmha_mono silent;    /* since when libvirtd here does not answer */
 	struct vmha_mono reported;  /* progress, to clusterd */
-	uint64_t processed;	    /* bytes */
-	uint64_t remaining;	    /* bytes */
-	uint64_t iteration;
-	uint64_t peak; /* of what remained in this iteration, bytes */
-	uint64_t best; /* lowest peak of an iteration so far, bytes; 0: none has ended */
-	int percent;   /* never falls */
+	uint64_t processed;	    /* bytes, as last seen */
+	struct vmha_stall copy;
+	int percent; /* never falls */
 	bool aborted;
 	bool mute; /* ended because no memory flowed: another network may do */
 	bool stalled;
