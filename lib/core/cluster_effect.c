@@ -219,3 +219,45 @@ void cl_node_note(struct cl_turn *t, const char *kind, unsigned int node, enum v
 	(void)vsnprintf(j->text, sizeof(j->text), fmt, args);
 	va_end(args);
 }
+
+/* What the agent does in that state, for the journal; NULL: the end has words of its own. */
+static const char *state_words(enum vmha_move_state state)
+{
+	static const char *const words[VMHA_MOVE_STATES_COUNT] = {
+		[VMHA_MOVE_PREPARING] = "is being prepared",
+		[VMHA_MOVE_CONNECTING] = "connects",
+		[VMHA_MOVE_COPYING] = "copies memory",
+		[VMHA_MOVE_SWITCHOVER] = "switches over: the guest stands still",
+		[VMHA_MOVE_HANDOFF] = "has arrived: the guest runs there",
+		[VMHA_MOVE_CLEANUP] = "cleans up",
+		[VMHA_MOVE_UNSURE] = "is unsure: neither end confirms, evidence is taken",
+		[VMHA_MOVE_SAVING] = "saves memory to the volume: the guest stands still",
+		[VMHA_MOVE_SAVED] = "has saved memory to the volume",
+		[VMHA_MOVE_RESTORING] = "restores memory from the volume",
+	};
+
+	return words[state];
+}
+
+void cl_say_state(struct cl_turn *t, const struct vmha_mig *m)
+{
+	const char *words = state_words(m->state);
+	bool over =
+		*m->network && (m->state == VMHA_MOVE_CONNECTING || m->state == VMHA_MOVE_COPYING);
+
+	if (words) {
+		cl_mig_note(t, m,
+			    m->state == VMHA_MOVE_UNSURE ? VMHA_LEVEL_warning : VMHA_LEVEL_info,
+			    "the move of %s to %s %s%s%s", m->vm, CL_NAME(t->st, m->to), words,
+			    over ? " over " : "", over ? m->network : "");
+	}
+}
+
+void cl_say_stats(struct cl_turn *t, const struct vmha_mig *m)
+{
+	cl_mig_note(t, m, VMHA_LEVEL_info,
+		    "the move of %s took %lld ms, the guest stood still for %lld ms, %lld MiB "
+		    "went%s%s",
+		    m->vm, (long long)m->stats.total_ms, (long long)m->stats.blackout_ms,
+		    (long long)(m->stats.bytes >> 20), *m->network ? " over " : "", m->network);
+}

@@ -78,6 +78,10 @@ void cl_mig_note(struct cl_turn *t, const struct vmha_mig *m, enum vmha_level le
 		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void cl_node_note(struct cl_turn *t, const char *kind, unsigned int node, enum vmha_level level,
 		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* The state that the agent is in now. */
+void cl_say_state(struct cl_turn *t, const struct vmha_mig *m);
+/* How long it took and how much went; the agent has said so at its end. */
+void cl_say_stats(struct cl_turn *t, const struct vmha_mig *m);
 
 /* cluster_way.c: all return 0 */
 /** Ends @m, which may be forgotten by it: the last that is done with it. */

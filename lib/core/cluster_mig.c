@@ -123,11 +123,15 @@ static int queued_agent_lost(struct cl_turn *t, struct vmha_mig *m)
 static int running_report(struct cl_turn *t, struct vmha_mig *m)
 {
 	const struct vmha_creport *r = &t->ev->report;
+	bool changed = m->state != r->state;
 
 	m->state = r->state;
 	CL_COPY(m->network, r->network);
 	CL_COPY(m->address, r->address);
 	m->progress = r->progress;
+	if (changed) {
+		cl_say_state(t, m);
+	}
 	return 0;
 }
 
@@ -162,6 +166,7 @@ static int running_agent_end(struct cl_turn *t, struct vmha_mig *m)
 	cl_because_event(t, m);
 	m->requeue = m->preempted && !m->cancel;
 	if (result == VMHA_RESULT_DONE || result == VMHA_RESULT_SAVED) {
+		cl_say_stats(t, m);
 		return cl_ending(t, m, VMHA_CEFFECT_CLEAR);
 	}
 	return cl_settle(t, m);
