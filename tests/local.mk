@@ -170,6 +170,7 @@ tests_unit_test_volume_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a 
 tests_unit_lease_times_SOURCES = tests/unit/lease-times.c
 tests_unit_lease_times_LDADD = lib/libport.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)
 
+include $(srcdir)/tests/daemon/local.mk
 include $(srcdir)/tests/fault/local.mk
 # tests by scripts: found by tests/run, not by make
 EXTRA_DIST += tests/run $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/*/*.sh))

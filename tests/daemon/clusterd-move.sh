@@ -4,6 +4,7 @@
 # Moves that Pacemaker begins by itself and moves that are asked for go the same way: through the
 # queue.  A refusal leaves the guest untouched and the cluster clean; what has no slot is queued; a
 # death of the agent or of any clusterd ends truthfully; a recovery does not wait for a copy.
+# shellcheck disable=SC2016,SC2153 # programs of awk and of shells in the nodes; STATE is of clusterd-lib.sh
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 

@@ -1,0 +1,44 @@
+# shellcheck shell=bash disable=SC2016
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the tests of clusterd share.  Source it behind lib.sh.
+
+# clusterd_call NODE JSON: its answer
+clusterd_call() {
+	on "$1" sh -c 'test -x /root/clusterd-tool || { cat >/root/clusterd-tool; chmod 755 /root /root/clusterd-tool; }' \
+		<"$BUILD/tests/daemon/clusterd-tool"
+	on "$1" /root/clusterd-tool call "$2"
+}
+
+# clusterd_state NODE: the replicated state, keys sorted
+clusterd_state() {
+	clusterd_call "$1" '{"v":1,"op":"state"}' | jq -S .state
+}
+
+# clusterd_agree NODE...: all in sync, with one state; left in $STATE
+clusterd_agree() {
+	local node
+	STATE=$(clusterd_state "$1")
+	[[ -n $STATE ]] || return 1
+	for node in "$@"; do
+		on "$node" vmha-clusterd --check >/dev/null || return 1
+		[[ $(clusterd_state "$node") == "$STATE" ]] || return 1
+	done
+}
+
+# await_agree SECONDS NODE...
+await_agree() {
+	local end=$(($(now_ms) + $1 * 1000))
+	shift
+	until clusterd_agree "$@"; do
+		(($(now_ms) < end)) || fail "no common state: $(for node in "$@"; do on "$node" vmha-clusterd --check; done 2>&1)"
+		sleep 0.2
+	done
+}
+
+clusterd_pid() {
+	on "$1" cat /run/vmha-lab/clusterd.pid
+}
+
+clusterd_log() {
+	cat "$LAB_STATE/$1/var/log/vmha-lab-clusterd.log"
+}

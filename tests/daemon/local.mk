@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+check_PROGRAMS += tests/daemon/clusterd-tool
+tests_daemon_clusterd_tool_CPPFLAGS = $(AM_CPPFLAGS) $(QB_CFLAGS) $(COROSYNC_CFLAGS)
+tests_daemon_clusterd_tool_SOURCES = tests/daemon/clusterd-tool.c
+tests_daemon_clusterd_tool_LDADD = lib/libport.a lib/libbase.a $(QB_LIBS) $(COROSYNC_LIBS)
+
+EXTRA_DIST += tests/clusterd-lib.sh tests/daemon/clusterd-state.sh tests/daemon/clusterd-hostile.sh
