@@ -82,7 +82,9 @@ static void only_a_role_at_rest_is_steady(void)
 
 static void bans_are_noted(void)
 {
-	char *const bans[] = { (char *)"low", (char *)"unknown" };
+	char low[] = "low";
+	char unknown[] = "unknown";
+	char *const bans[] = { low, unknown };
 	struct drive_facts f = { 0 };
 
 	facts_read(&f, "n1");
