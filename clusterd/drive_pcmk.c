@@ -11,6 +11,7 @@
 #include "lib/base/str.h"
 
 #define TOOL_TIMEOUT	  VMHA_SPAN_S(30)
+#define SETTLE_MS	  200
 #define CHANGES_AT_ONCE	  128
 #define GATHER_CHANGES_MS 20 /* effects of one event come together */
 
@@ -162,13 +163,66 @@ void drive_pcmk_constraints(struct drive_pcmk *p, drive_text_done done, void *da
 	tool_run(p, argv, NULL, TOOL_TIMEOUT, done, data);
 }
 
+struct settle {
+	struct drive_pcmk *p;
+	struct vmha_mono asked;
+	struct vmha_mono deadline;
+	drive_text_done done;
+	void *data;
+};
+
+static void settle_ask(struct settle *s);
+
+static gboolean settle_again(void *data)
+{
+	settle_ask(data);
+	return G_SOURCE_REMOVE;
+}
+
+static void settle_answer(struct clusterd *c, int r, const char *text, const char *why, void *data)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	struct settle *s = data;
+	struct settle mine = *s;
+	size_t pending = 0;
+	int64_t ms;
+
+	if (r == 0) {
+		r = vmha_pcmk_pending_parse(text, &pending, &err);
+		why = r < 0 ? vmha_err_text(err) : NULL;
+	}
+	if (r == 0 && pending > 0) {
+		if (!vmha_mono_passed(s->deadline)) {
+			/* half of the time is left to others */
+			ms = vmha_span_ms(vmha_mono_diff(s->asked, vmha_mono_now()));
+			(void)g_timeout_add((guint)(ms + SETTLE_MS), settle_again, s);
+			return;
+		}
+		r = -ETIMEDOUT;
+		why = "the cluster did not settle in time";
+	}
+	g_free(s);
+	mine.done(c, r, r == 0 ? "" : NULL, why, mine.data);
+}
+
+static void settle_ask(struct settle *s)
+{
+	static const char *const argv[] = { VMHA_PCMK_PENDING_ARGV, NULL };
+
+	s->asked = vmha_mono_now();
+	tool_run(s->p, argv, NULL, TOOL_TIMEOUT, settle_answer, s);
+}
+
 void drive_pcmk_settled(struct drive_pcmk *p, unsigned int timeout_s, drive_text_done done,
 			void *data)
 {
-	vmha_autofree char *limit = vmha_str_printf("--timeout=%u", timeout_s);
-	const char *const argv[] = { "crm_resource", "--wait", limit, NULL };
+	struct settle *s = g_new0(struct settle, 1);
 
-	tool_run(p, argv, NULL, VMHA_SPAN_S((int64_t)timeout_s + 10), done, data);
+	s->p = p;
+	s->done = done;
+	s->data = data;
+	s->deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(timeout_s));
+	settle_ask(s);
 }
 
 /* --- questions ------------------------------------------------------------------------------ */

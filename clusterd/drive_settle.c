@@ -104,8 +104,8 @@ static void heal_done(struct clusterd *c, const struct clusterd_worker_result *r
 void drive_settle_begin(struct drive_job *job)
 {
 	const char *const argv[] = {
-		VMHA_BINDIR "/vmha", "--output",	  "json", "heal", job->vm,
-		"--timeout",	     G_STRINGIFY(HEAL_S), NULL
+		"env",	"VMHA_HEAL_OWN=1", VMHA_BINDIR "/vmha", "--output",	     "json",
+		"heal", job->vm,	   "--timeout",		G_STRINGIFY(HEAL_S), NULL
 	};
 	vmha_autoerr struct vmha_err *err = NULL;
 

@@ -19,6 +19,7 @@ enum {
 };
 
 #define TOOL_TIMEOUT VMHA_SPAN_S(30)
+#define SETTLE_PACE  VMHA_SPAN_MS(150)
 
 static int exit_error(const struct vmha_proc_result *res, const char *tool, struct vmha_err **err)
 {
@@ -196,15 +197,29 @@ int vmha_pcmk_refresh(const char *role, const char *node, struct vmha_err **err)
 	return tool_run(argv, NULL, TOOL_TIMEOUT, NULL, err);
 }
 
+/* crm_resource --wait asks the same, but never takes less than two seconds. */
 int vmha_pcmk_settle(unsigned int timeout_s, struct vmha_err **err)
 {
-	vmha_autofree char *limit = vmha_str_printf("--timeout=%u", timeout_s);
-	const char *const argv[] = { "crm_resource", "--wait", limit, NULL };
+	static const char *const argv[] = { VMHA_PCMK_PENDING_ARGV, NULL };
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(timeout_s));
 
-	if (!limit) {
-		return vmha_err_set(err, -ENOMEM, "out of memory");
+	for (;;) {
+		struct vmha_mono asked = vmha_mono_now();
+		vmha_autofree char *xml = NULL;
+		size_t pending = 0;
+		int r = tool_run(argv, NULL, TOOL_TIMEOUT, &xml, err);
+
+		r = r < 0 ? r : vmha_pcmk_pending_parse(xml, &pending, err);
+		if (r < 0 || pending == 0) {
+			return r;
+		}
+		if (vmha_mono_passed(deadline)) {
+			return vmha_err_set(err, -ETIMEDOUT, "the cluster did not settle in time");
+		}
+		/* in a big cluster one question takes long: half of the time is left to others */
+		vmha_mono_pace(vmha_mono_diff(asked, vmha_mono_now()));
+		vmha_mono_pace(SETTLE_PACE);
 	}
-	return tool_run(argv, NULL, VMHA_SPAN_S((int64_t)timeout_s + 30), NULL, err);
 }
 
 int vmha_pcmk_choose_target(const char *role, const char *from, char **ret_node,

@@ -184,8 +184,13 @@ int vmha_pcmk_refresh(const char *role, const char *node, struct vmha_err **err)
 /** Forget failures of a volume or another resource that never migrates. @param node NULL: all */
 int vmha_pcmk_cleanup(const char *resource, const char *node, struct vmha_err **err);
 
-/** Wait until nothing is pending in the cluster. @return 0; -ETIMEDOUT (whole seconds, >= 1) */
+/** Wait until nothing is pending in the cluster. @return 0; -ETIMEDOUT */
 int vmha_pcmk_settle(unsigned int timeout_s, struct vmha_err **err);
+
+/* Asks Pacemaker's scheduler what is left to be done. */
+#define VMHA_PCMK_PENDING_ARGV "crm_simulate", "-L", "-S", "--output-as=xml"
+/** How many actions that printed. @return 0; -EBADMSG */
+int vmha_pcmk_pending_parse(const char *xml, size_t *ret_count, struct vmha_err **err);
 
 /**
  * Where Pacemaker would put @role if it had to leave the node @from.

@@ -441,3 +441,22 @@ int vmha_pcmk_attribute_parse(const char *xml, char **ret_value)
 	}
 	return r;
 }
+
+int vmha_pcmk_pending_parse(const char *xml, size_t *ret_count, struct vmha_err **err)
+{
+	xmlDoc *doc = xml_read(xml);
+	/* <actions> lacks probes, and what is in flight; <transition> has them */
+	const xmlNode *transition = doc ? xpath_first(doc, "/*/transition") : NULL;
+	const xmlNode *x;
+
+	if (!transition) {
+		xmlFreeDoc(doc);
+		return vmha_err_set(err, -EBADMSG, "crm_simulate printed no transition as XML");
+	}
+	*ret_count = 0;
+	for (x = transition->children; x; x = x->next) {
+		*ret_count += x->type == XML_ELEMENT_NODE && !is_element(x, "pseudo_action");
+	}
+	xmlFreeDoc(doc);
+	return 0;
+}

@@ -270,6 +270,24 @@ static void bans_of_one_node_are_read(void)
 	CHECK_INT(vmha_pcmk_bans_parse("", "n1", &empty, &count, NULL), -EBADMSG);
 }
 
+static void what_is_left_to_do_is_counted(void)
+{
+	size_t n = 9;
+
+	CHECK_INT(vmha_pcmk_pending_parse("<r><actions/><transition/></r>", &n, NULL), 0);
+	CHECK_INT(n, 0);
+	CHECK_INT(vmha_pcmk_pending_parse("<r><transition>"
+					  "<pseudo_action task='stop' node='a'/>"
+					  "<rsc_action resource='web1' op='monitor' node='a'/>"
+					  "<rsc_action resource='web1' op='start' node='a'/>"
+					  "</transition></r>",
+					  &n, NULL),
+		  0);
+	CHECK_INT(n, 2);
+	CHECK_INT(vmha_pcmk_pending_parse("<r/>", &n, NULL), -EBADMSG);
+	CHECK_INT(vmha_pcmk_pending_parse("", &n, NULL), -EBADMSG);
+}
+
 static void an_attribute_is_read(void)
 {
 	vmha_autofree char *value = NULL;
@@ -299,6 +317,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(constraints_of_moves_and_drains_are_written),
 	UNIT_TEST(constraints_to_remove_are_named),
 	UNIT_TEST(bans_of_one_node_are_read),
+	UNIT_TEST(what_is_left_to_do_is_counted),
 	UNIT_TEST(an_attribute_is_read),
 };
 
