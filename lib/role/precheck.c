@@ -173,6 +173,18 @@ static size_t check_nics(struct list *l, const char **networks)
 	return found;
 }
 
+/* The words are read on other nodes too. */
+static void refuse_libvirt(struct list *l, const char *why)
+{
+	static const char here[] = "libvirtd of this node";
+
+	if (vmha_str_starts(why, here)) {
+		refuse(l, "libvirt", "libvirtd of %s%s", l->act->node, why + strlen(here));
+	} else {
+		refuse(l, "libvirt", "%s cannot take it: %s", l->act->node, why);
+	}
+}
+
 static void check_libvirt(struct list *l)
 {
 	vmha_autofree char *type = vmha_domxml_get(l->dom, "/domain/@type");
@@ -191,7 +203,7 @@ static void check_libvirt(struct list *l)
 
 	if (!host ||
 	    vmha_virt_host(&needs, vmha_action_left(l->act, ASK_PATIENCE), host, &err) < 0) {
-		refuse(l, "libvirt", "%s cannot take it: %s", node, vmha_err_text(err));
+		refuse_libvirt(l, vmha_err_text(err));
 		return;
 	}
 	if (*host->machine) {
