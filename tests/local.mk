@@ -2,6 +2,7 @@
 # Unit tests: one program a file -> `make check` and `./check unit/NAME`.
 # A new one is a name in unit_tests and its lines below.
 unit_tests = \
+	tests/unit/sim \
 	tests/unit/lease-times \
 	tests/unit/test-addr \
 	tests/unit/test-base-faults \
@@ -55,6 +56,11 @@ inject_sources = tests/unit/inject.c tests/unit/inject.h
 
 tests_unit_test_addr_SOURCES = tests/unit/test-addr.c
 tests_unit_test_addr_LDADD = tests/unit/libunit.a lib/libbase.a
+
+# 5 nodes over the real state machine and codec
+tests_unit_sim_SOURCES = tests/sim/sim.c tests/sim/sim.h tests/sim/fake_drain.c \
+	tests/sim/fake_order.c tests/sim/fake_world.c
+tests_unit_sim_LDADD = lib/libport.a lib/libcore.a lib/libbase.a $(JANSSON_LIBS)
 
 tests_unit_test_base_faults_SOURCES = tests/unit/test-base-faults.c $(inject_sources)
 tests_unit_test_base_faults_LDADD = tests/unit/libunit.a lib/libbase.a

@@ -279,11 +279,6 @@ int cl_event_begun(struct cl_turn *t)
 	if (m->from == q->from && m->to == q->to) {
 		return cl_mig_step(t, m, CL_EV_BEGUN);
 	}
-	if (m->from != q->from && m->phase != VMHA_MIG_QUEUED && m->phase != VMHA_MIG_CHECKING) {
-		return cl_refuse(t, -EEXIST, "a move of %s from %s to %s is open (number %llu)",
-				 q->vm, CL_NAME(t->st, m->from), CL_NAME(t->st, m->to),
-				 (unsigned long long)m->id);
-	}
 	r = cl_mig_step(t, m, CL_EV_BEGUN_OTHER);
 	if (r == 0 && !vmha_cluster_mig_of(t->st, q->vm)) {
 		return begun_new(t);

@@ -110,7 +110,10 @@ int cl_settle(struct cl_turn *t, struct vmha_mig *m)
 void cl_say_refused(struct cl_turn *t, const struct vmha_mig *m, uint64_t agent, const char *fmt,
 		    ...)
 {
-	struct vmha_ceffect *effect = cl_effect(t, VMHA_CEFFECT_REFUSE, m->from);
+	/* an agent that calls now may do so on another node than the one at work */
+	bool calls = t->ev->type == VMHA_CEVENT_BEGUN && agent == t->ev->mig.agent;
+	struct vmha_ceffect *effect =
+		cl_effect(t, VMHA_CEFFECT_REFUSE, calls ? t->ev->from : m->from);
 	va_list args;
 
 	effect->mig = m->id;
