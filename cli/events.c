@@ -243,7 +243,8 @@ static const char *cause_words(const char *cause)
 {
 	static const char *const words[][2] = {
 		{ "USER", "asked for by an administrator" },
-		{ "PACEMAKER", "Pacemaker's own decision (a constraint, standby, or a score)" },
+		{ "PACEMAKER",
+		  "Pacemaker asked for it (a command, a constraint, standby, a recovery)" },
 		{ "DRAIN", "its node was drained" },
 		{ "FAILBACK", "back to its node after a drain" },
 	};

@@ -11,6 +11,7 @@
 #include "lib/base/str.h"
 #include "lib/port/domxml.h"
 #include "lib/port/ipc_client.h"
+#include "lib/role/journal.h"
 #include "lib/role/migrate.h"
 #include "lib/role/monitor.h"
 #include "lib/role/precheck.h"
@@ -39,6 +40,9 @@ static int do_start(const struct vmha_action *act, const struct vm_params *p)
 	int r = vmha_start(act, &err);
 
 	(void)p;
+	if (r < 0) {
+		vmha_journal_action(act, "start", "error", "%s", vmha_err_text(err));
+	}
 	return failed(r, err);
 }
 
@@ -48,6 +52,9 @@ static int do_stop(const struct vmha_action *act, const struct vm_params *p)
 	int r = vmha_stop(act, &err);
 
 	(void)p;
+	if (r < 0) {
+		vmha_journal_action(act, "stop", "error", "%s", vmha_err_text(err));
+	}
 	return failed(r, err);
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/role/journal.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 #include "lib/port/ipc_client.h"
+#include "lib/role/action.h"
 
 #define TIMEOUT VMHA_SPAN_MS(250) /* of each of two steps */
 
@@ -78,4 +81,23 @@ void vmha_journal_send(const struct vmha_journal_note *note)
 	}
 	(void)vmha_ipc_call(ipc, s.text, TIMEOUT, NULL, NULL);
 	vmha_ipc_close(ipc);
+}
+
+void vmha_journal_action(const struct vmha_action *act, const char *kind, const char *level,
+			 const char *fmt, ...)
+{
+	struct vmha_journal_note note = { .kind = kind,
+					  .level = level,
+					  .vm = act->role.name,
+					  .node = act->node,
+					  .trace = act->trace,
+					  .cause = "PACEMAKER" };
+	char text[512]; /* of the journal: longer ones are cut */
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	note.text = text;
+	vmha_journal_send(&note);
 }

@@ -21,4 +21,10 @@ struct vmha_journal_note {
  */
 void vmha_journal_send(const struct vmha_journal_note *note);
 
+struct vmha_action;
+
+/** Likewise, about an action on a role that Pacemaker asked for. @param kind "start", "stop" */
+void vmha_journal_action(const struct vmha_action *act, const char *kind, const char *level,
+			 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
 #endif

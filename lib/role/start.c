@@ -13,6 +13,7 @@
 #include "lib/base/str.h"
 #include "lib/port/domxml.h"
 #include "lib/port/virt.h"
+#include "lib/role/journal.h"
 #include "lib/role/leaserule.h"
 #include "lib/role/moving.h"
 #include "lib/role/observe.h"
@@ -137,6 +138,8 @@ static int claim_once(const struct vmha_action *act, char *said, size_t said_siz
 	if (strcmp(said, c->why) != 0) {
 		(void)snprintf(said, said_size, "%s", c->why);
 		vmha_log(VMHA_LOG_INFO, "vm=%s start waits: %s", act->role.name, said);
+		vmha_journal_action(act, "start", "warning", "the start of %s on %s waits: %s",
+				    act->role.name, act->node, said);
 	}
 	return -EAGAIN;
 }
@@ -339,6 +342,8 @@ static int start_new(const struct vmha_action *act, struct vmha_err **err)
 	vmha_log(VMHA_LOG_INFO, "vm=%s node=%s started pid=%d lver=%" PRIu64 " trace=%s%s",
 		 act->role.name, act->node, (int)obs.pid, obs.lver, act->trace,
 		 continued ? " from saved memory" : "");
+	vmha_journal_action(act, "start", "info", "%s was started on %s%s", act->role.name,
+			    act->node, continued ? ", from saved memory" : "");
 	return 0;
 }
 

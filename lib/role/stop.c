@@ -9,6 +9,7 @@
 #include "lib/base/proc.h"
 #include "lib/port/qmp.h"
 #include "lib/port/virt.h"
+#include "lib/role/journal.h"
 #include "lib/role/leaserule.h"
 #include "lib/role/observe.h"
 #include "lib/role/owner.h"
@@ -133,10 +134,19 @@ static bool guest_can_hear(const struct vmha_observation *obs)
 static int stop_process(const struct vmha_action *act, const struct vmha_observation *obs,
 			struct vmha_err **err)
 {
+	int r;
+
 	if (guest_can_hear(obs) && stop_gracefully(act, obs)) {
+		vmha_journal_action(act, "stop", "info", "%s powered off on %s, as asked to",
+				    act->role.name, act->node);
 		return 0;
 	}
-	return stop_forced(act, obs, err);
+	r = stop_forced(act, obs, err);
+	if (r == 0) {
+		vmha_journal_action(act, "stop", "warning", "%s was stopped on %s by force",
+				    act->role.name, act->node);
+	}
+	return r;
 }
 
 /*
