@@ -48,7 +48,7 @@ cli_vmha_SOURCES = \
 	cli/volume_storage.c \
 	cli/watch.c cli/watch.h
 cli_vmha_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
-	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(QB_LIBS) $(SANLOCK_LIBS)
+	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(NL_LIBS) $(QB_LIBS) $(SANLOCK_LIBS)
 
 systemdsystemunit_DATA += cli/vmha-shutdown.service
 EXTRA_DIST += cli/vmha-shutdown.service.in

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/addr.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/base/proc.h"
@@ -145,6 +146,47 @@ int vmha_node_cert_is_good(const char *ca, const char *cert, const char *address
 	why += strlen("NOT trusted. ");
 	return vmha_err_set(err, -EKEYREJECTED, "%s is not good for %s with %s: %.*s", cert,
 			    address, ca, (int)strcspn(why, "\n"), why);
+}
+
+/* Is it one of the lines "IPAddress: ..." of certtool's description? */
+static bool names_address(const char *info, const struct vmha_addr *want)
+{
+	static const char title[] = "IPAddress: ";
+	const char *p = info;
+
+	while ((p = strstr(p, title))) {
+		char text[VMHA_ADDR_TEXT_SIZE];
+		struct vmha_addr a;
+
+		p += strlen(title);
+		(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(p, "\n"), p);
+		if (vmha_addr_parse(text, &a) == 0 && vmha_addr_compare(&a, want) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+char *vmha_node_cert_missing(const char *cert, const char *addresses)
+{
+	const char *const argv[] = { "certtool", "--certificate-info", "--infile", cert, NULL };
+	vmha_autofree char *info = certtool(argv, NULL);
+	vmha_autofree char *copy = strdup(addresses);
+	vmha_autostr struct vmha_str missing = { 0 };
+	char *save = NULL;
+	char *word;
+
+	if (!info || !copy) {
+		return NULL;
+	}
+	for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		struct vmha_addr a;
+
+		if (vmha_addr_parse(word, &a) == 0 && !names_address(info, &a)) {
+			(void)vmha_str_add(&missing, "%s%s", missing.len ? " " : "", word);
+		}
+	}
+	return vmha_str_steal(&missing);
 }
 
 /* A directory of our own for certtool's files, removed with all in it. */

@@ -27,6 +27,13 @@ int vmha_node_cert_is_good(const char *ca, const char *cert, const char *address
 			   struct vmha_err **err);
 
 /**
+ * Which of these addresses does @cert not name?
+ * @param addresses separated by one space
+ * @return those, separated likewise, "" none; caller frees; NULL: no memory, or no certificate
+ */
+char *vmha_node_cert_missing(const char *cert, const char *addresses);
+
+/**
  * Make an RSA key and a certificate for it.
  * @param template_text certtool's template
  * @param ca_cert, ca_key files of the CA that signs; NULL: signed with its own key

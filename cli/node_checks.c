@@ -114,7 +114,7 @@ static void settings_check(struct vmha_node_report *rep, const struct vmha_node_
 	int r = vmha_node_settings_plan(&plan, &req, facts, address, &err);
 
 	if (r == 0 && facts->systemd) {
-		r = vmha_node_systemd_plan(&plan, address, &err);
+		r = vmha_node_systemd_plan(&plan, &err);
 	}
 	if (r < 0) {
 		vmha_node_say(rep, VMHA_NODE_FAIL, "settings", "repair the file", "%s",
@@ -156,6 +156,8 @@ static void units_check(struct vmha_node_report *rep, const struct vmha_node_fac
 
 static void certificates_check(struct vmha_node_report *rep, const char *address)
 {
+	vmha_autofree char *addresses = vmha_node_network_addresses();
+	vmha_autofree char *missing = addresses ? vmha_node_pki_missing(addresses) : NULL;
 	vmha_autoerr struct vmha_err *err = NULL;
 	int64_t days = 0;
 
@@ -166,6 +168,12 @@ static void certificates_check(struct vmha_node_report *rep, const char *address
 		vmha_node_say(rep, VMHA_NODE_WARN, "certificates",
 			      "run: vmha node setup --ca-cert FILE --ca-key FILE",
 			      "they end in %lld days", (long long)days);
+	} else if (missing && *missing) {
+		vmha_node_say(
+			rep, VMHA_NODE_WARN, "certificates",
+			"run: vmha node setup --ca-cert FILE --ca-key FILE",
+			"they do not name %s: no VM can move to this node over these networks",
+			missing);
 	} else if (vmha_node_pki_shared()) {
 		vmha_node_say(rep, VMHA_NODE_WARN, "certificates",
 			      "have a CA sign two: vmha node setup --ca-cert FILE --ca-key FILE",
@@ -173,7 +181,8 @@ static void certificates_check(struct vmha_node_report *rep, const char *address
 			      "could give orders to libvirtd of all nodes");
 	} else {
 		vmha_node_say(rep, VMHA_NODE_OK, "certificates", NULL,
-			      "good for %s, for %lld more days", address, (long long)days);
+			      "good for %s, for %lld more days", addresses ? addresses : address,
+			      (long long)days);
 	}
 }
 

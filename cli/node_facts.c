@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/node_facts.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -15,11 +14,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "lib/base/addr.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/conf.h"
 #include "lib/base/file.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/port/netlink.h"
 
 #define SMALL_MAX_BYTES	 4096
 #define CONFIG_MAX_BYTES ((size_t)1024 * 1024)
@@ -170,37 +171,24 @@ int vmha_node_facts_gather(struct vmha_node_facts *ret_facts, struct vmha_err **
 	return 0;
 }
 
-static bool v4_usable(struct in_addr a)
-{
-	const uint32_t h = ntohl(a.s_addr);
-
-	return h && (h >> 24) != 127 && (h >> 16) != 0xa9fe && (h >> 28) < 14;
-}
-
-static bool v6_usable(const struct in6_addr *a)
-{
-	return !IN6_IS_ADDR_UNSPECIFIED(a) && !IN6_IS_ADDR_LOOPBACK(a) &&
-	       !IN6_IS_ADDR_LINKLOCAL(a) && !IN6_IS_ADDR_MULTICAST(a) && !IN6_IS_ADDR_V4MAPPED(a);
-}
-
 /* Text of an interface's address. @return false for one that other nodes cannot use */
 static bool sockaddr_text(const struct sockaddr *sa, char *text)
 {
+	struct vmha_addr a = { 0 };
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
+
 	if (sa && sa->sa_family == AF_INET) {
-		struct sockaddr_in in;
-
 		memcpy(&in, sa, sizeof(in));
-		return v4_usable(in.sin_addr) &&
-		       inet_ntop(AF_INET, &in.sin_addr, text, INET6_ADDRSTRLEN);
-	}
-	if (sa && sa->sa_family == AF_INET6) {
-		struct sockaddr_in6 in6;
-
+		a.family = 4;
+		memcpy(a.bytes, &in.sin_addr, 4);
+	} else if (sa && sa->sa_family == AF_INET6) {
 		memcpy(&in6, sa, sizeof(in6));
-		return v6_usable(&in6.sin6_addr) &&
-		       inet_ntop(AF_INET6, &in6.sin6_addr, text, INET6_ADDRSTRLEN);
+		a.family = 6;
+		memcpy(a.bytes, &in6.sin6_addr, 16);
 	}
-	return false;
+	vmha_addr_text(&a, text);
+	return vmha_addr_is_global(&a);
 }
 
 static void cleanup_ifaddrs(struct ifaddrs **list)
@@ -228,6 +216,24 @@ char *vmha_node_addresses(void)
 	return out.len ? vmha_str_steal(&out) : NULL;
 }
 
+char *vmha_node_network_addresses(void)
+{
+	struct vmha_iface list[VMHA_IFACES_MAX];
+	vmha_autostr struct vmha_str out = { 0 };
+	struct vmha_netlink *n = NULL;
+	size_t count = 0;
+	size_t i;
+
+	if (vmha_netlink_open(&n, NULL) < 0 || vmha_netlink_read(n, list, &count, NULL) < 0) {
+		count = 0;
+	}
+	vmha_netlink_close(n);
+	for (i = 0; i < count; i++) {
+		(void)vmha_str_add(&out, "%s%s", out.len ? " " : "", list[i].address);
+	}
+	return out.len ? vmha_str_steal(&out) : NULL;
+}
+
 static bool word_in(const char *words, const char *word)
 {
 	const size_t len = strlen(word);
@@ -243,28 +249,18 @@ static bool word_in(const char *words, const char *word)
 int vmha_node_address_check(const char *address, struct vmha_err **err)
 {
 	vmha_autofree char *have = vmha_node_addresses();
-	struct in6_addr in6;
-	struct in_addr in;
 	char text[INET6_ADDRSTRLEN];
+	struct vmha_addr a;
 
-	if (inet_pton(AF_INET, address, &in) == 1) {
-		if (!v4_usable(in)) {
-			return vmha_err_set(err, -EINVAL,
-					    "%s is an address that other nodes cannot reach",
-					    address);
-		}
-		(void)inet_ntop(AF_INET, &in, text, sizeof(text));
-	} else if (inet_pton(AF_INET6, address, &in6) == 1) {
-		if (!v6_usable(&in6)) {
-			return vmha_err_set(err, -EINVAL,
-					    "%s is an address that other nodes cannot reach",
-					    address);
-		}
-		(void)inet_ntop(AF_INET6, &in6, text, sizeof(text));
-	} else {
+	if (vmha_addr_parse(address, &a) < 0) {
 		return vmha_err_set(err, -EINVAL, "'%s' is not an IP address (names are not taken)",
 				    address);
 	}
+	if (!vmha_addr_is_global(&a)) {
+		return vmha_err_set(err, -EINVAL, "%s is an address that other nodes cannot reach",
+				    address);
+	}
+	vmha_addr_text(&a, text);
 	if (!word_in(have, text)) {
 		return vmha_err_set(err, -EADDRNOTAVAIL,
 				    "%s is not an address of this host (it has: %s)", address,

@@ -41,6 +41,9 @@ int vmha_node_address_check(const char *address, struct vmha_err **err);
 /** This host's addresses of that kind, separated by one space. @return NULL: none or no memory */
 char *vmha_node_addresses(void);
 
+/** Those of them that cluster networks are made of, likewise (lib/port/netlink.h). */
+char *vmha_node_network_addresses(void);
+
 /** A UUID made of machine id and node name: stays the same, differs between nodes. */
 void vmha_node_uuid_derive(const char *node, char *uuid /* VMHA_UUID_SIZE */);
 

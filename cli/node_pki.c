@@ -150,14 +150,29 @@ static int install(struct vmha_node_plan *plan, const struct vmha_node_pki *pki,
 	return r;
 }
 
+/* Good for every address of the host: a migration takes the next network when one is dead. */
 static char *node_template(const struct vmha_node_pki *pki, const char *organization)
 {
-	return vmha_str_printf("organization = \"%s\"\ncn = \"%s\"\ndns_name = \"%s\"\n"
-			       "dns_name = \"%s-mig\"\nip_address = \"%s\"\ntls_www_server\n"
-			       "tls_www_client\nsigning_key\nencryption_key\n"
-			       "expiration_days = %d\n",
-			       organization, pki->node, pki->node, pki->node, pki->address,
-			       NODE_DAYS);
+	vmha_autofree char *copy = strdup(pki->addresses ? pki->addresses : "");
+	vmha_autostr struct vmha_str s = { 0 };
+	char *save = NULL;
+	char *word;
+
+	(void)vmha_str_add(&s,
+			   "organization = \"%s\"\ncn = \"%s\"\ndns_name = \"%s\"\n"
+			   "dns_name = \"%s-mig\"\nip_address = \"%s\"\n",
+			   organization, pki->node, pki->node, pki->node, pki->address);
+	for (word = copy ? strtok_r(copy, " ", &save) : NULL; word;
+	     word = strtok_r(NULL, " ", &save)) {
+		if (strcmp(word, pki->address) != 0) {
+			(void)vmha_str_add(&s, "ip_address = \"%s\"\n", word);
+		}
+	}
+	(void)vmha_str_add(&s,
+			   "tls_www_server\ntls_www_client\nsigning_key\nencryption_key\n"
+			   "expiration_days = %d\n",
+			   NODE_DAYS);
+	return copy ? vmha_str_steal(&s) : NULL;
 }
 
 /* Who signs: files, or (a CA just made) texts. */
@@ -293,6 +308,15 @@ bool vmha_node_pki_shared(void)
 	return files_same(pairs[0].key, pairs[2].key) || files_same(pairs[1].key, pairs[3].key);
 }
 
+char *vmha_node_pki_missing(const char *addresses)
+{
+	/* what a server shows; usually one certificate each for libvirtd and QEMU */
+	vmha_autofree char *host = vmha_node_cert_missing(pairs[0].cert, addresses);
+
+	return host && !*host ? vmha_node_cert_missing(pairs[2].cert, addresses)
+			      : vmha_steal_ptr(host);
+}
+
 static int given_check(const struct vmha_node_pki *pki, struct vmha_err **err)
 {
 	const char *const files[] = { pki->ca_cert, pki->ca_key, pki->cert, pki->key };
@@ -359,6 +383,8 @@ static int keep_installed(struct vmha_node_plan *plan, const struct vmha_node_pk
 int vmha_node_pki_plan(struct vmha_node_plan *plan, const struct vmha_node_pki *pki,
 		       struct vmha_err **err)
 {
+	vmha_autofree char *missing = NULL;
+	bool good;
 	int r = given_check(pki, err);
 
 	if (r < 0) {
@@ -367,7 +393,9 @@ int vmha_node_pki_plan(struct vmha_node_plan *plan, const struct vmha_node_pki *
 	if (pki->cert && pki->key) {
 		return use_ready(plan, pki, err);
 	}
-	if (installed_is_good(pki)) {
+	good = installed_is_good(pki);
+	missing = good && pki->addresses ? vmha_node_pki_missing(pki->addresses) : NULL;
+	if (good && (!missing || !*missing)) {
 		return keep_installed(plan, pki, err);
 	}
 	if (pki->ca_cert) {
@@ -375,6 +403,13 @@ int vmha_node_pki_plan(struct vmha_node_plan *plan, const struct vmha_node_pki *
 	}
 	if (access(VMHA_PKI_OWN_CA, R_OK) == 0 && access(VMHA_PKI_OWN_KEY, R_OK) == 0) {
 		return issue(plan, pki, VMHA_PKI_OWN_CA, VMHA_PKI_OWN_KEY, err);
+	}
+	if (good) {
+		vmha_node_plan_note(plan,
+				    "the certificates do not name %s: no VM can move over these "
+				    "networks; give --ca-cert and --ca-key for new ones",
+				    missing);
+		return keep_installed(plan, pki, err);
 	}
 	if (access(VMHA_PKI_CA, F_OK) == 0) {
 		int64_t days = 0;

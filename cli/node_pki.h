@@ -22,10 +22,11 @@ struct vmha_node_pki {
 	const char *ca_key; /* to sign with */
 	const char *cert;   /* ready certificate of this node, with its key */
 	const char *key;
-	const char *node;    /* name for the certificate */
-	const char *address; /* migration address: what the others call this host by */
-	uid_t qemu_uid;	     /* reads the keys in VMHA_PKI_QEMU_DIR */
-	bool dry_run;	     /* make no key */
+	const char *node;      /* name for the certificate */
+	const char *address;   /* migration address: what the others call this host by */
+	const char *addresses; /* all that networks are made of, separated by one space */
+	uid_t qemu_uid;	       /* reads the keys in VMHA_PKI_QEMU_DIR */
+	bool dry_run;	       /* make no key */
 };
 
 /**
@@ -42,6 +43,12 @@ int vmha_node_pki_plan(struct vmha_node_plan *plan, const struct vmha_node_pki *
  * @return 0; -ENOENT something is missing; -EKEYREJECTED it would not be taken, with why in *err
  */
 int vmha_node_pki_check(const char *address, int64_t *ret_days, struct vmha_err **err);
+
+/**
+ * Addresses that the installed certificates do not name: a VM cannot come over these.
+ * @return separated by one space, "" none; caller frees; NULL: no memory, or no certificate
+ */
+char *vmha_node_pki_missing(const char *addresses);
 
 /** @return true when QEMU (and whoever has taken one over) can read the key of libvirtd */
 bool vmha_node_pki_shared(void);

@@ -12,6 +12,7 @@
 /* Where a setting's value comes from. */
 enum source {
 	FIXED,	 /* the text of the row */
+	ABSENT,	 /* must not be set: the program's default is right */
 	ADDRESS, /* migration address, in quotes */
 	NODEID,	 /* corosync's; left alone while not known */
 	SANLOCK_NAME,
@@ -49,10 +50,11 @@ static const struct setting {
 			VMHA_NODE_LIBVIRTD                                                         \
 	}
 
-	/* other nodes reach this libvirtd by TLS on the migration network, and by nothing else */
+	/* other nodes reach this libvirtd by TLS and by nothing else, on every network: a migration
+	 * that finds its first one dead takes the next */
 	LIBVIRTD("listen_tls", MUST, FIXED, "1"),
 	LIBVIRTD("listen_tcp", MUST, FIXED, "0"),
-	LIBVIRTD("listen_addr", MUST, ADDRESS, NULL),
+	LIBVIRTD("listen_addr", MUST, ABSENT, NULL),
 	/* who may connect is decided by the certificate, which therefore must be verified */
 	LIBVIRTD("auth_tls", MUST, FIXED, "\"none\""),
 	LIBVIRTD("tls_no_verify_certificate", MUST, FIXED, "0"),
@@ -177,7 +179,7 @@ int vmha_node_extra_parse(const char *arg, struct vmha_node_extra *ret_extra, st
 	return 0;
 }
 
-/* @return 0; *ret_value is NULL where the setting is left alone */
+/* @return 0; *ret_value is NULL where the setting is left alone, or is to be absent */
 static int value_of(const struct setting *s, const struct vmha_node_request *req,
 		    const struct vmha_node_facts *facts, const char *address, char **ret_value)
 {
@@ -187,6 +189,8 @@ static int value_of(const struct setting *s, const struct vmha_node_request *req
 	switch (s->source) {
 	case FIXED:
 		value = strdup(s->value);
+		break;
+	case ABSENT:
 		break;
 	case ADDRESS:
 		value = vmha_conf_quote(address);
@@ -213,7 +217,7 @@ static int value_of(const struct setting *s, const struct vmha_node_request *req
 		break;
 	}
 	*ret_value = value;
-	return value ? 0 : -ENOMEM;
+	return value || s->source == ABSENT ? 0 : -ENOMEM;
 }
 
 static bool is_set(const struct vmha_node_plan *plan, const char *path, enum vmha_conf_style style,
@@ -240,8 +244,10 @@ static int setting_plan(struct vmha_node_plan *plan, const struct setting *s,
 	if (r < 0) {
 		return vmha_err_set(err, r, "out of memory");
 	}
-	return value ? vmha_node_plan_set(plan, s->path, s->style, s->key, value, s->daemon, err)
-		     : 0;
+	if (!value && s->source != ABSENT) {
+		return 0;
+	}
+	return vmha_node_plan_set(plan, s->path, s->style, s->key, value, s->daemon, err);
 }
 
 /*
@@ -315,22 +321,17 @@ static const char deps_dropin[] =
 	"After=libvirtd.service sanlock.service virt-guest-shutdown.target "
 	"libvirt-guests.service\n";
 
-int vmha_node_systemd_plan(struct vmha_node_plan *plan, const char *address, struct vmha_err **err)
+static const char tls_dropin[] = "# Written by vmha node setup: TLS on every network.\n"
+				 "[Socket]\nListenStream=\nListenStream=16514\n";
+
+int vmha_node_systemd_plan(struct vmha_node_plan *plan, struct vmha_err **err)
 {
-	const bool v6 = strchr(address, ':') != NULL;
-	vmha_autofree char *socket = vmha_str_printf(
-		"# Written by vmha node setup: TLS on the migration network only.\n"
-		"[Socket]\nListenStream=\nListenStream=%s%s%s:16514\nFreeBind=yes\n",
-		v6 ? "[" : "", address, v6 ? "]" : "");
 	int r;
 
-	if (!socket) {
-		return vmha_err_set(err, -ENOMEM, "out of memory");
-	}
 	r = vmha_node_plan_put(plan, VMHA_NODE_DEPS_DROPIN, deps_dropin, 0644, VMHA_NODE_SYSTEMD,
 			       err);
 	r = r < 0 ? r
-		  : vmha_node_plan_put(plan, VMHA_NODE_TLS_DROPIN, socket, 0644,
+		  : vmha_node_plan_put(plan, VMHA_NODE_TLS_DROPIN, tls_dropin, 0644,
 				       VMHA_NODE_SYSTEMD | VMHA_NODE_LIBVIRTD, err);
 	/* resident: a first start of libvirtd takes seconds, which a start of a VM has not */
 	r = r < 0 ? r

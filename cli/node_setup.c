@@ -213,6 +213,7 @@ static int plan_make(struct vmha_node_plan *plan, const struct vmha_node_request
 		     const struct vmha_node_facts *facts, struct vmha_err **err)
 {
 	vmha_autofree char *address = NULL;
+	vmha_autofree char *addresses = vmha_node_network_addresses();
 	vmha_autofree char *qemu_conf = NULL;
 	struct vmha_node_pki pki = { .ca_cert = req->ca_cert,
 				     .ca_key = req->ca_key,
@@ -229,10 +230,11 @@ static int plan_make(struct vmha_node_plan *plan, const struct vmha_node_request
 		return r;
 	}
 	pki.address = address;
+	pki.addresses = addresses;
 	pki.qemu_uid = vmha_node_qemu_uid(qemu_conf);
 	r = vmha_node_pki_plan(plan, &pki, err);
 	if (r == 0 && facts->systemd) {
-		r = vmha_node_systemd_plan(plan, address, err);
+		r = vmha_node_systemd_plan(plan, err);
 	}
 	if (r < 0) {
 		return r;

@@ -38,8 +38,8 @@ int vmha_node_settings_plan(struct vmha_node_plan *plan, const struct vmha_node_
 			    const struct vmha_node_facts *facts, const char *address,
 			    struct vmha_err **err);
 
-/** Plan what systemd has to know: order of the daemons, address of libvirt's TLS socket. */
-int vmha_node_systemd_plan(struct vmha_node_plan *plan, const char *address, struct vmha_err **err);
+/** Plan what systemd has to know: order of the daemons, libvirt's TLS socket. */
+int vmha_node_systemd_plan(struct vmha_node_plan *plan, struct vmha_err **err);
 
 /** Units to enable that are not. @return array of strings, caller frees; NULL: no memory */
 json_t *vmha_node_systemd_disabled(void);

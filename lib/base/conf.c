@@ -343,7 +343,8 @@ static int add_commented(struct vmha_str *to, const char *text, const struct sta
 	return r;
 }
 
-/* Copy the text with its statements of the key changed. @return how many there were, or -errno */
+/* Copy the text with its statements of the key changed, or (@value NULL) all turned into comments.
+ * @return how many there were, or -errno */
 static int copy_changed(const char *text, enum vmha_conf_style style, const char *key,
 			const char *value, struct vmha_str *to, struct vmha_err **err)
 {
@@ -362,7 +363,7 @@ static int copy_changed(const char *text, enum vmha_conf_style style, const char
 		if (!old) {
 			return -ENOMEM;
 		}
-		if (seen++) {
+		if (seen++ || !value) {
 			(void)vmha_str_add_bytes(to, text + copied, st.start - copied);
 			(void)add_commented(to, text, &st);
 			copied = st.end;
@@ -404,13 +405,13 @@ int vmha_conf_set(const char *text, enum vmha_conf_style style, const char *key,
 	if (!key_fits(key)) {
 		return vmha_err_set(err, -EINVAL, "'%s' is not a name of a setting", key);
 	}
-	if (!value_fits(value, style)) {
+	if (value && !value_fits(value, style)) {
 		return vmha_err_set(err, -EINVAL,
 				    "%s cannot be set to %s: a text needs quotes, a list brackets",
 				    key, *value ? value : "nothing");
 	}
 	r = copy_changed(text, style, key, value, &to, err);
-	if (r == 0) {
+	if (r == 0 && value) {
 		vmha_str_free(&to);
 		to = (struct vmha_str){ 0 };
 		add_new(text, style, key, value, &to);

@@ -28,7 +28,8 @@ int vmha_conf_get(const char *text, enum vmha_conf_style style, const char *key,
 /**
  * Change a setting, or add it: behind the line that mentions it in a comment ("#key = ..."), else
  * at the end.  Further lines that set the same key are turned into comments.
- * @param value as it is to stand in the file, with its quotes: see vmha_conf_quote()
+ * @param value as it is to stand in the file, with its quotes: see vmha_conf_quote(); NULL: not
+ * set, all lines that set it are turned into comments
  * @param[out] ret_text the new text, equal to @text when it says so already; caller frees
  * @return 0; -EINVAL bad key, or a value that the style cannot hold; -EBADMSG @text is malformed
  */
