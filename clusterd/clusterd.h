@@ -74,6 +74,7 @@ extern const struct clusterd_module clusterd_module_config;
 extern const struct clusterd_module clusterd_module_journal;
 extern const struct clusterd_module clusterd_module_ops; /* state, subscribe, hello */
 extern const struct clusterd_module clusterd_module_drive;
+extern const struct clusterd_module clusterd_module_net;
 
 /** Start them all; once. */
 int clusterd_modules_start(struct clusterd *c, struct vmha_err **err);

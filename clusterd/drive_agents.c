@@ -253,8 +253,6 @@ static json_t *plan_settings(const struct clusterd *c)
 			 value[VMHA_SETTING_MIGRATION_STALL]);
 }
 
-#pragma weak net_paths
-
 /* "NAME: why; NAME: why" as the list of one that it is shown as again. */
 static json_t *plan_skipped(const char *text)
 {
@@ -274,7 +272,7 @@ static int plan_networks(struct clusterd *c, const struct vmha_mig *mig, json_t 
 	size_t i;
 	int r;
 
-	if (mig->mode == VMHA_MODE_quick || !net_paths) {
+	if (mig->mode == VMHA_MODE_quick) {
 		return 0; /* by way of the volume */
 	}
 	r = net_paths(c, mig->from, mig->to, &paths, err);

@@ -41,7 +41,9 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/loop.c clusterd/loop.h \
 	clusterd/main.c \
 	clusterd/modules.c \
-	clusterd/net.h \
+	clusterd/net.c clusterd/net.h \
+	clusterd/net_probe.c clusterd/net_probe.h \
+	clusterd/net_view.c clusterd/net_view.h \
 	clusterd/ops.c \
 	clusterd/ops_move.c \
 	clusterd/ops_node.c \
@@ -53,7 +55,8 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/worker.c clusterd/worker.h \
 	clusterd/worth.c
 clusterd_vmha_clusterd_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
-	$(GLIB_LIBS) $(JANSSON_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) $(SYSTEMD_LIBS) $(LIBXML_LIBS)
+	$(GLIB_LIBS) $(JANSSON_LIBS) $(QB_LIBS) $(COROSYNC_LIBS) $(NL_LIBS) \
+	$(SYSTEMD_LIBS) $(LIBXML_LIBS)
 
 # what becomes of a guest that ended or stands still: asks and tells Pacemaker
 pkglibexec_PROGRAMS += clusterd/vmha-guest-report

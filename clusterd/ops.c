@@ -3,6 +3,7 @@
 
 #include "clusterd/clusterd.h"
 #include "clusterd/group.h"
+#include "clusterd/net.h"
 #include "lib/base/cleanup.h"
 #include "lib/port/codec.h"
 
@@ -34,6 +35,7 @@ static void op_state(struct clusterd *c, struct clusterd_request *req, const jso
 	vmha_autoerr struct vmha_err *err = NULL;
 	vmha_autofree char *text = NULL;
 	json_t *answer;
+	json_t *state;
 
 	(void)body;
 	if (vmha_codec_snapshot_print(c->cluster, &text, &err) < 0) {
@@ -41,7 +43,9 @@ static void op_state(struct clusterd *c, struct clusterd_request *req, const jso
 		return;
 	}
 	answer = about(c);
-	(void)json_object_set_new(answer, "state", json_loads(text, 0, NULL));
+	state = json_loads(text, 0, NULL);
+	(void)json_object_set_new(state, "networks", net_json(c));
+	(void)json_object_set_new(answer, "state", state);
 	clusterd_answer(req, answer);
 }
 

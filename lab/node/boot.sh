@@ -104,6 +104,8 @@ plug_cables() {
 		ip addr add "$VMHA_NODE_SUBNET.${net#*:}.$VMHA_NODE_ID/24" dev "${net%:*}"
 		ip link set "${net%:*}" up
 	done
+	# one network of IPv6, on the card for migrations: fd00:71:2::1 beside 10.71.2.1
+	ip addr add "fd00:${VMHA_NODE_SUBNET#10.}:2::$VMHA_NODE_ID/64" dev mig nodad
 }
 
 [[ $$ -ne 1 && -n ${VMHA_NODE_RUN:-} ]] || die "to be run by vmha-lab only"
