@@ -5,12 +5,14 @@ unit_tests = \
 	tests/unit/sim \
 	tests/unit/lease-times \
 	tests/unit/test-addr \
+	tests/unit/test-admission \
 	tests/unit/test-base-faults \
 	tests/unit/test-cleanup \
 	tests/unit/test-cli \
 	tests/unit/test-cluster \
 	tests/unit/test-cluster-nodes \
 	tests/unit/test-cluster-table \
+	tests/unit/test-codec \
 	tests/unit/test-conf \
 	tests/unit/test-domxml \
 	tests/unit/test-drive \
@@ -72,6 +74,13 @@ tests_unit_test_cleanup_LDADD = tests/unit/libunit.a lib/libbase.a
 tests_unit_test_cli_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_cli_SOURCES = tests/unit/test-cli.c cli/options.c cli/output.c
 tests_unit_test_cli_LDADD = tests/unit/libunit.a lib/libbase.a $(JANSSON_LIBS)
+
+tests_unit_test_admission_SOURCES = tests/unit/test-admission.c $(fixture_sources)
+tests_unit_test_admission_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
+tests_unit_test_codec_SOURCES = tests/unit/test-codec.c $(fixture_sources)
+tests_unit_test_codec_LDADD = tests/unit/libunit.a lib/libport.a lib/libcore.a lib/libbase.a \
+	$(JANSSON_LIBS)
 
 tests_unit_test_cluster_SOURCES = tests/unit/test-cluster.c $(fixture_sources)
 tests_unit_test_cluster_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
