@@ -339,6 +339,9 @@ static void networks_check(struct check *c)
 	size_t usable = 0;
 	size_t i;
 
+	if (!networks) {
+		return; /* a clusterd that does not look for them */
+	}
 	for (i = 0; i < json_array_size(networks); i++) {
 		const json_t *n = json_array_get(networks, i);
 		const char *state = text_of(n, "state");

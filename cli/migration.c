@@ -96,7 +96,6 @@ static int show_run(int argc, char **argv, struct vmha_err **err)
 		{ "Progress", "figures" },
 		{ "Attempts", "attempts" },
 		{ "Networks tried", "tried" },
-		{ "Total", "total" },
 		{ "Queued", "queued" },
 		{ "Begun", "begun" },
 		{ "Ended", "ended" },
@@ -104,7 +103,6 @@ static int show_run(int argc, char **argv, struct vmha_err **err)
 		{ 0 },
 	};
 	static const struct vmha_option opts[] = { { 0 } };
-	vmha_autofree char *total = NULL;
 	vmha_autojson json_t *state = NULL;
 	const json_t *found;
 	struct vmha_view_move m;
@@ -124,8 +122,6 @@ static int show_run(int argc, char **argv, struct vmha_err **err)
 	}
 	row = vmha_view_row(state, found);
 	vmha_view_move_read(state, found, &m);
-	total = vmha_view_done(&m) ? vmha_view_total(&m) : NULL;
-	(void)json_object_set_new(row, "total", total ? json_string(total) : NULL);
 	(void)json_object_set_new(row, "queued", time_text(m.enqueued_ms));
 	(void)json_object_set_new(row, "begun", time_text(m.begun_ms));
 	(void)json_object_set_new(row, "ended", time_text(m.ended_ms));

@@ -253,7 +253,7 @@ char *vmha_view_figures(const struct vmha_view_move *m)
 {
 	vmha_autostr struct vmha_str s = { 0 };
 
-	if (*m->network) {
+	if (*m->network && !vmha_view_ended(m)) {
 		(void)vmha_str_add(&s, "over %s", m->network);
 	}
 	if (m->remaining_bytes >= 0 && strcmp(m->state, "COPYING") == 0 && !vmha_view_ended(m)) {
@@ -292,7 +292,12 @@ char *vmha_view_bar(const struct vmha_view_move *m, const char *words, size_t wi
 {
 	vmha_autostr struct vmha_str s = { 0 };
 	vmha_autofree char *figures = vmha_view_figures(m);
-	int64_t full = m->percent < 0 ? 0 : (m->percent > 100 ? 100 : m->percent);
+	/* a copy's percentage is an estimate: behind it all is over */
+	bool behind = *m->network && strcmp(m->state, "COPYING") != 0 &&
+		      strcmp(m->state, "CONNECTING") != 0 && strcmp(m->phase, "RUNNING") == 0;
+	int64_t full = behind || strcmp(m->phase, "ENDING") == 0
+			       ? 100
+			       : (m->percent < 0 ? 0 : (m->percent > 100 ? 100 : m->percent));
 	char *text;
 	int i;
 

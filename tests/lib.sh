@@ -564,6 +564,6 @@ clusterd_ready() {
 	for node in "${NODES[@]}"; do
 		on "$node" vmha-clusterd --check || return 1
 	done
-	cluster vmha cluster check --output json 2>/dev/null |
-		jq -e '[.checks[] | select(.check == "clusterd" and .state == "fail")] == []'
+	{ cluster vmha status --output json || true; } |
+		jq -e '[.nodes[] | select(.clusterd != "in sync")] == []'
 }
