@@ -75,6 +75,7 @@ extern const struct clusterd_module clusterd_module_journal;
 extern const struct clusterd_module clusterd_module_ops; /* state, subscribe, hello */
 extern const struct clusterd_module clusterd_module_drive;
 extern const struct clusterd_module clusterd_module_net;
+extern const struct clusterd_module clusterd_module_guests;
 
 /** Start them all; once. */
 int clusterd_modules_start(struct clusterd *c, struct vmha_err **err);

@@ -345,7 +345,7 @@ static int on_start(struct clusterd *c, struct vmha_err **err)
 	f->roles = g_array_new(FALSE, FALSE, sizeof(struct clusterd_role));
 	vmha_settings_default(&f->settings);
 	c->config = f;
-	f->child = clusterd_linechild_new(PROGRAM, on_line, f);
+	f->child = clusterd_linechild_new(PROGRAM, 0, on_line, f);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 
 struct clusterd_linechild {
 	const char *program;
+	unsigned int silence_s;
 	clusterd_linechild_fn fn;
 	void *data;
 	GPid pid; /* 0: none */
@@ -24,7 +25,7 @@ struct clusterd_linechild {
 	int out;
 	guint out_watch;
 	guint child_watch;
-	guint timer;
+	guint timer; /* runs out when nothing was heard, or to start the next */
 	GString *line;
 };
 
@@ -37,6 +38,32 @@ static gboolean on_start(gpointer data)
 	l->timer = 0;
 	child_start(l);
 	return G_SOURCE_REMOVE;
+}
+
+static void timer_set(struct clusterd_linechild *l, guint seconds, GSourceFunc fn)
+{
+	if (l->timer) {
+		g_source_remove(l->timer);
+	}
+	l->timer = g_timeout_add_seconds(seconds, fn, l);
+}
+
+static gboolean on_silent(gpointer data)
+{
+	struct clusterd_linechild *l = data;
+
+	l->timer = 0;
+	clusterd_log(VMHA_LOG_WARNING, "%s pid=%d was silent for %u s: it hangs and is killed",
+		     l->program, (int)l->pid, l->silence_s);
+	(void)kill(l->pid, SIGKILL); /* on_ended() follows */
+	return G_SOURCE_REMOVE;
+}
+
+static void heard(struct clusterd_linechild *l)
+{
+	if (l->silence_s) {
+		timer_set(l, l->silence_s, on_silent);
+	}
 }
 
 static void line_take(struct clusterd_linechild *l, const char *text, size_t len)
@@ -64,6 +91,7 @@ static gboolean on_output(gint fd, GIOCondition condition, gpointer data)
 		l->out_watch = 0;
 		return G_SOURCE_REMOVE; /* on_ended() follows */
 	}
+	heard(l);
 	g_string_append_len(l->line, buf, n);
 	while ((end = memchr(l->line->str, '\n', l->line->len))) {
 		line_take(l, l->line->str, (size_t)(end - l->line->str));
@@ -101,7 +129,7 @@ static void on_ended(GPid pid, gint status, gpointer data)
 	l->child_watch = 0;
 	l->pid = 0;
 	pipes_close(l);
-	l->timer = g_timeout_add_seconds(RESTART_S, on_start, l);
+	timer_set(l, RESTART_S, on_start);
 	l->fn(NULL, l->data);
 }
 
@@ -117,20 +145,22 @@ static void child_start(struct clusterd_linechild *l)
 		l->pid = 0;
 		l->in = -1;
 		l->out = -1;
-		l->timer = g_timeout_add_seconds(RESTART_S, on_start, l);
+		timer_set(l, RESTART_S, on_start);
 		return;
 	}
 	(void)g_unix_set_fd_nonblocking(l->out, TRUE, NULL);
 	l->out_watch = g_unix_fd_add(l->out, G_IO_IN | G_IO_HUP, on_output, l);
 	l->child_watch = g_child_watch_add(l->pid, on_ended, l);
+	heard(l);
 }
 
-struct clusterd_linechild *clusterd_linechild_new(const char *program, clusterd_linechild_fn fn,
-						  void *data)
+struct clusterd_linechild *clusterd_linechild_new(const char *program, unsigned int silence_s,
+						  clusterd_linechild_fn fn, void *data)
 {
 	struct clusterd_linechild *l = g_new0(struct clusterd_linechild, 1);
 
 	l->program = program;
+	l->silence_s = silence_s;
 	l->fn = fn;
 	l->data = data;
 	l->in = -1;

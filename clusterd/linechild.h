@@ -13,9 +13,12 @@ struct clusterd_linechild;
 /** @param line borrowed; NULL: the process ended, another will be started */
 typedef void (*clusterd_linechild_fn)(const json_t *line, void *data);
 
-/** @param program absolute path, borrowed for ever */
-struct clusterd_linechild *clusterd_linechild_new(const char *program, clusterd_linechild_fn fn,
-						  void *data);
+/**
+ * @param program   absolute path, borrowed for ever
+ * @param silence_s killed when it says nothing for so long: it hangs; 0: it may be silent
+ */
+struct clusterd_linechild *clusterd_linechild_new(const char *program, unsigned int silence_s,
+						  clusterd_linechild_fn fn, void *data);
 /** The process is killed, too. NULL is fine. */
 void clusterd_linechild_free(struct clusterd_linechild *l);
 

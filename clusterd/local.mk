@@ -38,6 +38,10 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/group.c clusterd/group.h \
 	clusterd/journal.c clusterd/journal.h \
 	clusterd/linechild.c clusterd/linechild.h \
+	clusterd/guestend.c \
+	clusterd/guestlook.c \
+	clusterd/guestproc.c \
+	clusterd/guests.c clusterd/guests.h \
 	clusterd/loop.c clusterd/loop.h \
 	clusterd/main.c \
 	clusterd/modules.c \
@@ -52,6 +56,7 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/ratelimit.h \
 	clusterd/service.c clusterd/service.h \
 	clusterd/sync.c \
+	clusterd/virtchild.c clusterd/virtchild.h \
 	clusterd/worker.c clusterd/worker.h \
 	clusterd/worth.c
 clusterd_vmha_clusterd_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \

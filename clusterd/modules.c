@@ -7,6 +7,7 @@ const struct clusterd_module *const clusterd_modules[] = {
 	&clusterd_module_ops,
 	&clusterd_module_net,
 	&clusterd_module_drive,
+	&clusterd_module_guests,
 	NULL,
 };
 

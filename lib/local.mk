@@ -70,6 +70,7 @@ lib_libport_a_SOURCES = \
 	lib/port/tcpprobe.c lib/port/tcpprobe.h \
 	lib/port/virsh.c lib/port/virsh.h \
 	lib/port/qmp.c lib/port/qmp.h \
+	lib/port/virtevent.c lib/port/virtevent.h \
 	lib/port/virtevents.c lib/port/virtevents.h \
 	lib/port/virt_child.c lib/port/virt_child.h \
 	lib/port/virt_host.c \

@@ -42,6 +42,8 @@ struct vmha_owner_record {
 	char trace[VMHA_ID_SIZE];
 };
 
+#define VMHA_RUN_DIR "/run/vmha/vm"
+
 /** What this node knows of its own process: /run/vmha/vm/<vm>.run. */
 struct vmha_run_record {
 	char uuid[VMHA_UUID_SIZE];

@@ -18,7 +18,6 @@
  *   /run/vmha/vm/<vm>.run                      struct vmha_run_record of the local process
  */
 #define VMHA_STORAGE_ROOT "/clusterstorage"
-#define VMHA_RUN_DIR	  "/run/vmha/vm"
 
 enum vmha_role_file {
 	VMHA_FILE_DIR,
