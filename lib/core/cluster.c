@@ -123,7 +123,7 @@ unsigned int vmha_cluster_proto(const struct vmha_cluster *state)
 bool cl_drain_closed(enum vmha_drain_state state)
 {
 	static const bool closed[] = {
-#define X(name_, closed_, work_) [VMHA_DRAIN_##name_] = closed_,
+#define X(name_, closed_, work_) [VMHA_DRAIN_##name_] = (closed_),
 		VMHA_DRAIN_STATES(X)
 #undef X
 	};
@@ -134,7 +134,7 @@ bool cl_drain_closed(enum vmha_drain_state state)
 bool cl_drain_works(enum vmha_drain_state state)
 {
 	static const bool works[] = {
-#define X(name_, closed_, work_) [VMHA_DRAIN_##name_] = work_,
+#define X(name_, closed_, work_) [VMHA_DRAIN_##name_] = (work_),
 		VMHA_DRAIN_STATES(X)
 #undef X
 	};

@@ -531,10 +531,12 @@ bool vmha_mig_may_cancel(const struct vmha_mig *mig);
 	X(vmha_cevent_type)                                                                        \
 	X(vmha_leave)                                                                              \
 	X(vmha_level)
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type's name takes none */
 #define X(enum_)                                                                                   \
 	const char *enum_##_name(enum enum_ value);                                                \
 	bool enum_##_parse(const char *name, enum enum_ *ret_value);
 VMHA_ENUM_NAMES(X)
 #undef X
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

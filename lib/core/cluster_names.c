@@ -40,6 +40,7 @@ static const char *const vmha_cevent_type_names[] = { VMHA_CEVENTS(FIRST) };
 static const char *const vmha_leave_names[] = { VMHA_LEAVES(FIRST) };
 static const char *const vmha_level_names[] = { VMHA_LEVELS(FIRST) };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type's name takes none */
 #define X(enum_)                                                                                   \
 	const char *enum_##_name(enum enum_ value)                                                 \
 	{                                                                                          \
@@ -59,3 +60,4 @@ static const char *const vmha_level_names[] = { VMHA_LEVELS(FIRST) };
 	}
 VMHA_ENUM_NAMES(X)
 #undef X
+/* NOLINTEND(bugprone-macro-parentheses) */

@@ -11,6 +11,7 @@
 
 /* --- names ---------------------------------------------------------------------------------- */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type's name takes none */
 #define X(enum_)                                                                                   \
 	static const char *enum_##_text(unsigned int value)                                        \
 	{                                                                                          \
@@ -40,6 +41,7 @@ X(vmha_drain_role_state)
 X(vmha_level)
 X(vmha_move_state)
 #undef X
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define ID_MAX	 INT_MAX   /* of a node */
 #define WORD_MAX INT64_MAX /* of what JSON and jansson can hold */
@@ -308,7 +310,7 @@ static const unsigned int has[VMHA_CEVENTS_COUNT] = {
 static bool travels(enum vmha_cevent_type type)
 {
 	static const bool wire[] = {
-#define X(name_, wire_) [VMHA_CEVENT_##name_] = wire_,
+#define X(name_, wire_) [VMHA_CEVENT_##name_] = (wire_),
 		VMHA_CEVENTS(X)
 #undef X
 	};

@@ -88,6 +88,9 @@ static void add_view(struct sim *s, enum vmha_cevent_type type, unsigned int nod
 {
 	struct vmha_cevent *event = calloc(1, sizeof(*event));
 
+	if (!event) {
+		abort();
+	}
 	event->type = type;
 	event->from = node;
 	event->leave = why;
