@@ -406,7 +406,12 @@ static int resume_do(struct drain *d, const char *failback, bool wait, struct vm
 	if (r < 0) {
 		return r;
 	}
-	vmha_output_step("%s takes roles again", d->node);
+	vmha_output_step("%s takes roles again%s", d->node,
+			 strcmp(failback, "no") == 0 ? ""
+			 : wait			     ? "; its roles come back:"
+			 : strcmp(failback, "now") == 0
+				 ? "; its roles come back: 'vmha status' shows how far"
+				 : "; its roles come back in the window (setting failback-window)");
 	if (wait) {
 		r = drain_follow(d, &view, err);
 		vmha_watch_clear(&d->watch);

@@ -1,17 +1,63 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/cluster.h"
+#include "cli/daemon.h"
 #include "cli/heal.h"
 #include "cli/output.h"
 #include "cli/roles.h"
+#include "cli/view.h"
+#include "cli/watch.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/mono.h"
 
 #define HEAL_TIMEOUT_S 60
+#define OWN_VARIABLE   "VMHA_HEAL_OWN" /* set where clusterd itself runs this command */
+
+/*
+ * A role in a migration is clusterd's to settle: one that is being settled is awaited, one that
+ * still moves is left alone.  Without clusterd nobody else does it.
+ */
+static int migration_await(const char *name, unsigned int timeout_s, struct vmha_err **err)
+{
+	vmha_autowatch struct vmha_watch w = { 0 };
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(timeout_s));
+	struct vmha_view_move m;
+
+	if (getenv(OWN_VARIABLE) || vmha_watch_open(&w, NULL) < 0) {
+		return 0;
+	}
+	do {
+		vmha_autojson json_t *state = NULL;
+
+		if (vmha_daemon_state(w.ipc, &state, NULL) < 0) {
+			return 0;
+		}
+		vmha_view_move_read(state, vmha_view_find_vm(state, name), &m);
+		if (m.id < 0 || vmha_view_ended(&m) || strcmp(m.phase, "QUEUED") == 0) {
+			return 0;
+		}
+		if (strcmp(m.phase, "ENDING") != 0) {
+			return vmha_err_set(err, -EBUSY,
+					    "%s is in migration %" PRId64
+					    ", nothing is to be healed: "
+					    "'vmha migration cancel %" PRId64 "' ends it",
+					    name, m.id, m.id);
+		}
+		vmha_watch_show(&w, "clusterd heals it: waiting for that");
+		vmha_mono_pace(VMHA_SPAN_MS(500));
+	} while (!vmha_mono_passed(deadline));
+	return vmha_err_set(err, -ETIMEDOUT,
+			    "clusterd has not healed %s in time: 'vmha migration show %" PRId64
+			    "' and its log say why",
+			    name, m.id);
+}
 
 static int heal_one(const char *name, unsigned int timeout_s, json_t *results,
 		    struct vmha_err **err)
@@ -20,6 +66,7 @@ static int heal_one(const char *name, unsigned int timeout_s, json_t *results,
 	struct vmha_role role;
 	int r = vmha_cluster_role(name, &role, NULL, err);
 
+	r = r < 0 ? r : migration_await(name, timeout_s, err);
 	r = r < 0 ? r : vmha_heal_role(&role, timeout_s, node, err);
 	(void)json_array_append_new(results,
 				    json_pack("{s:s, s:b, s:s?, s:s?}", "name", name, "healed",
@@ -36,14 +83,26 @@ static int heal_names(json_t *names, struct vmha_err **err)
 {
 	vmha_autoprimitives struct vmha_pcmk_primitives *list = NULL;
 	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	vmha_autojson json_t *moves = NULL; /* of clusterd; NULL: it does not answer */
+	vmha_autoipc struct vmha_ipc *ipc = NULL;
 	size_t i;
 	int r = vmha_cluster_need(&s, err);
+
+	if (vmha_daemon_open(&ipc, NULL) == 0) {
+		(void)vmha_daemon_state(ipc, &moves, NULL);
+	}
 
 	r = r < 0 ? r : vmha_pcmk_primitives_read("vm", &list, err);
 	for (i = 0; r == 0 && i < list->count; i++) {
 		json_t *one = vmha_roles_one(s, &list->items[i]);
 		vmha_autofree char *left = vmha_str_printf("cli-prefer-%s", list->items[i].id);
+		struct vmha_view_move m;
 
+		vmha_view_move_read(moves, vmha_view_find_vm(moves, list->items[i].id), &m);
+		if (m.id >= 0 && !vmha_view_ended(&m)) {
+			json_decref(one); /* on its way, or being settled */
+			continue;
+		}
 		if (!json_is_true(json_object_get(one, "ok")) ||
 		    (left && vmha_pcmk_id_used(left, NULL) == 1)) {
 			(void)json_array_append_new(names, json_string(list->items[i].id));
