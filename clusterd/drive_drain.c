@@ -15,6 +15,7 @@
 #include "lib/base/str.h"
 
 #define ROUND_MS     3000
+#define LOADS_MAX    128
 #define QUEUED_AHEAD 3 /* moves that wait beside those that run: the others stay unasked */
 
 struct drive_drain {
@@ -24,7 +25,9 @@ struct drive_drain {
 	bool busy;
 	bool again;
 	guint timer;
-	GHashTable *tries; /* role -> GUINT of moves that were asked for */
+	GHashTable *tries;			/* role -> GUINT of moves that were asked for */
+	struct vmha_pcmk_load loads[LOADS_MAX]; /* on their way, as far as this round knows */
+	size_t loads_count;
 	struct drive_facts facts;
 };
 
@@ -125,21 +128,28 @@ static unsigned int moves_open(const struct drive_drain *n, enum vmha_mig_cause 
 	return count;
 }
 
-/* Roles that moves which are open will bring to each node. */
-static size_t planned_loads(const struct vmha_cluster *s, struct vmha_pcmk_load *loads, size_t max)
+static void load_add(struct drive_drain *n, unsigned int node)
 {
-	size_t count = 0;
+	const struct vmha_cnode *to = vmha_cluster_node(n->c->cluster, node);
+
+	if (to && n->loads_count < LOADS_MAX) {
+		n->loads[n->loads_count].node = to->name;
+		n->loads[n->loads_count++].roles = 1;
+	}
+}
+
+/* Roles that moves which are open will bring to each node. */
+static void loads_plan(struct drive_drain *n)
+{
+	const struct vmha_cluster *s = n->c->cluster;
 	unsigned int i;
 
-	for (i = 0; i < s->migs_count && count < max; i++) {
-		const struct vmha_cnode *to = vmha_cluster_node(s, s->migs[i].to);
-
-		if (s->migs[i].phase != VMHA_MIG_ENDED && to) {
-			loads[count].node = to->name;
-			loads[count++].roles = 1;
+	n->loads_count = 0;
+	for (i = 0; i < s->migs_count; i++) {
+		if (s->migs[i].phase != VMHA_MIG_ENDED) {
+			load_add(n, s->migs[i].to);
 		}
 	}
-	return count;
 }
 
 static void move_send(struct drive_drain *n, const struct drive_fact *f, unsigned int from,
@@ -160,6 +170,7 @@ static void move_send(struct drive_drain *n, const struct drive_fact *f, unsigne
 	e.enqueue.cause = cause;
 	e.enqueue.priority = (int)f->priority;
 	if (drive_send(n->c, &e) == 0) {
+		load_add(n, to);
 		g_hash_table_insert(n->tries, g_strdup(f->vm),
 				    GUINT_TO_POINTER(tries_of(n, f->vm) + 1));
 	}
@@ -170,8 +181,6 @@ static void role_leave(struct drive_drain *n, const struct drive_fact *f)
 {
 	const struct vmha_cnode *node = vmha_cluster_node(n->c->cluster, n->node);
 	const struct vmha_drain_role *role = role_of(n, f->vm);
-	struct vmha_pcmk_load loads[64];
-	size_t count = planned_loads(n->c->cluster, loads, G_N_ELEMENTS(loads));
 	vmha_autofree char *to = NULL;
 	const struct vmha_cnode *target;
 	enum vmha_mig_mode mode;
@@ -181,7 +190,8 @@ static void role_leave(struct drive_drain *n, const struct drive_fact *f)
 			  role && *role->reason ? role->reason : "it could not be moved");
 		return;
 	}
-	if (vmha_pcmk_scores_choose(n->facts.scores, f->vm, n->name, loads, count, &to, NULL) < 0) {
+	if (vmha_pcmk_scores_choose(n->facts.scores, f->vm, n->name, n->loads, n->loads_count, &to,
+				    NULL) < 0) {
 		role_tell(n, f->vm, f->priority, VMHA_DROLE_FAILED, "no other node may run it now");
 		return;
 	}
@@ -242,6 +252,7 @@ static void roles_leave(struct drive_drain *n)
 	unsigned int open = moves_open(n, VMHA_CAUSE_DRAIN);
 	size_t i;
 
+	loads_plan(n);
 	for (i = 0; i < n->facts.count && open < limit; i++) {
 		const struct drive_fact *f = &n->facts.items[i];
 		const struct vmha_drain_role *role = role_of(n, f->vm);
@@ -315,6 +326,7 @@ static void drain_round(struct drive_drain *n, enum vmha_drain_state state)
 	roles_update(n, state);
 	if (state == VMHA_DRAIN_CLOSING) {
 		state_tell(n, VMHA_DRAIN_DRAINING, "");
+		n->again = true;
 		return; /* in the order of the group: roles first, then this; the next round moves
 			 */
 	}
