@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A role that Pacemaker has blocked because a move of it failed, while no move of it is open: its
- * agent failed before it asked, or this daemon did not run then.  Looked for after each change of
- * the CIB, and healed as any other.
+ * What is looked for after each change of the CIB:
+ *
+ * - A role that Pacemaker has blocked because a move of it failed, while no move of it is open: its
+ *   agent failed before it asked, or this daemon did not run then.  It is healed as any other.
+ * - A role that failed, and must be recovered, while others are being copied: Pacemaker would wait
+ *   for the copies.  They are broken off; once for each failure, so that a role which cannot run
+ *   holds nothing up for ever.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,12 +25,14 @@ struct drive_blocked {
 	char vm[VMHA_NAME_SIZE]; /* being healed; "" none: one at a time */
 	char reason[192];
 	struct clusterd_worker *worker;
+	GHashTable *failures; /* role -> when: those that are known already */
 };
 
 void drive_blocked_init(struct clusterd_drive *d)
 {
 	d->blocked = g_new0(struct drive_blocked, 1);
 	d->blocked->c = d->c;
+	d->blocked->failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
 void drive_blocked_free(struct clusterd_drive *d)
@@ -37,6 +43,7 @@ void drive_blocked_free(struct clusterd_drive *d)
 		g_source_remove(b->timer);
 	}
 	clusterd_worker_cancel(b->worker);
+	g_hash_table_unref(b->failures);
 	g_free(b);
 }
 
@@ -91,6 +98,40 @@ static bool is_ours(const struct clusterd *c, const struct vmha_pcmk_failure *f)
 	       ((!node || !node->ready) && vmha_cluster_lowest(c->cluster) == c->self);
 }
 
+/* @return true: Pacemaker waits for some copy now */
+static bool copies_run(const struct vmha_cluster *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->migs_count; i++) {
+		if (s->migs[i].phase == VMHA_MIG_RUNNING) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void failure_look(struct drive_blocked *b, const struct vmha_pcmk_state *s,
+			 const struct vmha_pcmk_failure *f)
+{
+	const struct vmha_pcmk_resource *x = vmha_pcmk_resource_find(s, f->role);
+	const char *known = g_hash_table_lookup(b->failures, f->role);
+	struct vmha_cevent e;
+
+	if (!x || strcmp(x->agent, "ocf:vmha:vm") != 0 || (known && strcmp(known, f->when) == 0)) {
+		return;
+	}
+	g_hash_table_insert(b->failures, g_strdup(f->role), g_strdup(f->when));
+	if (strncmp(f->op, "migrate_", strlen("migrate_")) == 0 || x->blocked || !x->managed ||
+	    vmha_cluster_lowest(b->c->cluster) != b->c->self || !copies_run(b->c->cluster)) {
+		return;
+	}
+	drive_event(b->c, VMHA_CEVENT_DISTURBED, &e);
+	(void)snprintf(e.mig.reason, sizeof(e.mig.reason), "%s of %s failed on %s", f->op, f->role,
+		       f->node);
+	(void)drive_send(b->c, &e);
+}
+
 static void state_answer(struct clusterd *c, int r, const struct vmha_pcmk_state *s,
 			 const char *why, void *data)
 {
@@ -99,6 +140,9 @@ static void state_answer(struct clusterd *c, int r, const struct vmha_pcmk_state
 
 	(void)why;
 	(void)data;
+	for (i = 0; b && r == 0 && c->synced && i < s->failures_count; i++) {
+		failure_look(b, s, &s->failures[i]);
+	}
 	if (!b || *b->vm || !c->synced || !c->quorate) {
 		return; /* looks again when it has healed, or is in sync */
 	}
@@ -125,7 +169,7 @@ static gboolean look(void *data)
 	struct drive_blocked *b = data;
 
 	b->timer = 0;
-	if (!*b->vm && b->c->synced) {
+	if (b->c->synced) {
 		drive_pcmk_state(b->c->drive->pcmk, state_answer, NULL);
 	}
 	return G_SOURCE_REMOVE;

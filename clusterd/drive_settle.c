@@ -30,16 +30,20 @@
 
 #include "clusterd/drive.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/str.h"
 
 #define HEAL_S		   60
-#define HEAL_TIMEOUT	   VMHA_SPAN_S(HEAL_S + 30)
-#define HEAL_AGAIN_MS	   3000
+#define HEAL_FIRST_S	   20 /* a tool that asks while the cluster elects may hang: tried anew */
+#define HEAL_AGAIN_MS	   1000
+#define ABLE_POLL_MS	   500
 #define ARRIVAL_POLL_MS	   250
 #define ARRIVAL_TIMEOUT_MS 300000 /* a quick move's memory is restored meanwhile */
 #define ADOPT_POLL_MS	   1000
 #define ADOPT_AFTER_MS	   6000 /* an agent looks for its clusterd every 2 s */
 
 /* --- SETTLE --------------------------------------------------------------------------------- */
+
+static void settle_again(struct drive_job *job);
 
 static void settle_trouble(struct drive_job *job, const char *why)
 {
@@ -53,7 +57,7 @@ static void settle_trouble(struct drive_job *job, const char *why)
 			      "%s is not well yet after its move: %s (tried again until it is)",
 			      job->vm, why);
 	}
-	drive_job_later(job, HEAL_AGAIN_MS, drive_settle_begin);
+	drive_job_later(job, HEAL_AGAIN_MS, settle_again);
 }
 
 /* @param node "" it is stopped */
@@ -101,18 +105,51 @@ static void heal_done(struct clusterd *c, const struct clusterd_worker_result *r
 	json_decref(list);
 }
 
-void drive_settle_begin(struct drive_job *job)
+static void heal_begin(struct drive_job *job)
 {
+	unsigned int limit_s = MIN(HEAL_FIRST_S << MIN(job->rounds, 4), HEAL_S);
+	vmha_autofree char *limit = vmha_str_printf("%u", limit_s);
 	const char *const argv[] = {
-		"env",	"VMHA_HEAL_OWN=1", VMHA_BINDIR "/vmha", "--output",	     "json",
-		"heal", job->vm,	   "--timeout",		G_STRINGIFY(HEAL_S), NULL
+		"env",	"VMHA_HEAL_OWN=1", VMHA_BINDIR "/vmha", "--output", "json",
+		"heal", job->vm,	   "--timeout",		limit,	    NULL
 	};
 	vmha_autoerr struct vmha_err *err = NULL;
 
-	if (clusterd_worker_run(job->d->c, argv, NULL, HEAL_TIMEOUT, heal_done, drive_job_data(job),
-				&job->worker, &err) < 0) {
+	job->rounds++;
+	if (clusterd_worker_run(job->d->c, argv, NULL, VMHA_SPAN_S(limit_s + 5), heal_done,
+				drive_job_data(job), &job->worker, &err) < 0) {
 		settle_trouble(job, vmha_err_text(err));
 	}
+}
+
+/* While Pacemaker elects or is about to fence, its tools wait in vain. */
+static void able_answer(struct clusterd *c, int r, const struct vmha_pcmk_state *s, const char *why,
+			void *data)
+{
+	struct drive_job *job = drive_job_of(c, data);
+	bool able = r == 0 && s->dc_present && s->quorum;
+	size_t i;
+
+	(void)why;
+	for (i = 0; able && i < s->nodes_count; i++) {
+		able = !s->nodes[i].unclean;
+	}
+	if (job && able) {
+		heal_begin(job);
+	} else if (job) {
+		drive_job_later(job, ABLE_POLL_MS, settle_again);
+	}
+}
+
+static void settle_again(struct drive_job *job)
+{
+	drive_pcmk_state(job->d->pcmk, able_answer, drive_job_data(job));
+}
+
+void drive_settle_begin(struct drive_job *job)
+{
+	job->rounds = 0;
+	settle_again(job);
 }
 
 /* --- CLEAR ---------------------------------------------------------------------------------- */

@@ -27,6 +27,13 @@ static bool node_take(struct drive_ask *a, const json_t *body)
 	return node != NULL;
 }
 
+static const char *node_named(const json_t *body)
+{
+	const char *name = json_string_value(json_object_get(body, "node"));
+
+	return name ? name : "";
+}
+
 void drive_op_drain(struct clusterd *c, struct clusterd_request *req, const json_t *body)
 {
 	struct drive_ask *a = drive_ask_new(c, req, ASK_DRAIN, EVENT_MS);
@@ -37,7 +44,9 @@ void drive_op_drain(struct clusterd *c, struct clusterd_request *req, const json
 	    (*policy && !vmha_drain_policy_parse(policy, &a->event.drain.policy))) {
 		drive_ask_error(a, -EINVAL, "drain: the policy is role, live, quick or cold");
 	} else if (!node_take(a, body)) {
-		drive_ask_error(a, -ENOENT, "there is no such node: 'vmha status' lists the nodes");
+		drive_ask_error(a, -ENOENT,
+				"there is no node named '%s': 'vmha status' lists the nodes",
+				node_named(body));
 	} else {
 		drive_ask_send(a);
 	}
@@ -53,7 +62,9 @@ void drive_op_resume(struct clusterd *c, struct clusterd_request *req, const jso
 	    (*failback && !vmha_failback_parse(failback, &a->event.drain.failback))) {
 		drive_ask_error(a, -EINVAL, "resume: failback is now, window or no");
 	} else if (!node_take(a, body)) {
-		drive_ask_error(a, -ENOENT, "there is no such node: 'vmha status' lists the nodes");
+		drive_ask_error(a, -ENOENT,
+				"there is no node named '%s': 'vmha status' lists the nodes",
+				node_named(body));
 	} else {
 		drive_ask_send(a);
 	}
