@@ -45,13 +45,9 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/loop.c clusterd/loop.h \
 	clusterd/main.c \
 	clusterd/modules.c \
-<<<<<<< Updated upstream
 	clusterd/net.c clusterd/net.h \
 	clusterd/net_probe.c clusterd/net_probe.h \
 	clusterd/net_view.c clusterd/net_view.h \
-=======
-	clusterd/net.h clusterd/net_stub.c \
->>>>>>> Stashed changes
 	clusterd/ops.c \
 	clusterd/ops_move.c \
 	clusterd/ops_node.c \
