@@ -74,7 +74,7 @@ int vmha_daemon_call(struct vmha_ipc *ipc, json_t *request, struct vmha_span tim
 
 int vmha_daemon_state(struct vmha_ipc *ipc, json_t **ret_state, struct vmha_err **err)
 {
-	static const char *const keys[] = { "node", "quorate", "synced", "seq" };
+	static const char *const keys[] = { "node", "quorate", "synced", "seq", "clocks" };
 	vmha_autojson json_t *reply = NULL;
 	json_t *state;
 	size_t i;

@@ -13,6 +13,7 @@
 #include "lib/port/codec.h"
 
 #define CONNECT_MS   1000
+#define CLOCK_OLD_MS 60000
 #define SAVE_LATER_S 5 /* for what a restart finds out anew */
 
 const char *clusterd_phase_name(enum clusterd_phase phase)
@@ -197,11 +198,35 @@ void clusterd_group_synced(struct clusterd_group *g, bool replaced)
 
 /* --- receiving ------------------------------------------------------------------------------ */
 
+/* An event that waited makes a clock look late: the highest of a while is the truest. */
+static void clock_note(struct clusterd_group *g, uint32_t node, int64_t wall_ms)
+{
+	int64_t now_ms = g_get_real_time() / 1000;
+	int64_t skew_ms = wall_ms - now_ms;
+	struct clusterd_clock *clk = g->clocks;
+
+	while (clk < g->clocks + g->clocks_count && clk->node != node) {
+		clk++;
+	}
+	if (clk == g->clocks + g->clocks_count) {
+		if (g->clocks_count == VMHA_CLUSTER_NODES_MAX) {
+			return;
+		}
+		g->clocks_count++;
+		*clk = (struct clusterd_clock){ .node = node };
+	}
+	if (!clk->seen_ms || skew_ms >= clk->skew_ms || now_ms - clk->seen_ms > CLOCK_OLD_MS ||
+	    now_ms < clk->seen_ms) {
+		clk->skew_ms = skew_ms;
+		clk->seen_ms = now_ms;
+	}
+}
+
 static void event_deliver(struct clusterd_group *g, uint32_t node, uint32_t pid,
 			  const struct clusterd_frame *frame, const char *body, size_t len)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
-	bool own = node == g->c->self && pid == (uint32_t)getpid();
+	bool own = node == g->c->self && pid == g->pid;
 	struct vmha_cevent *e = NULL;
 	int r;
 
@@ -217,6 +242,9 @@ static void event_deliver(struct clusterd_group *g, uint32_t node, uint32_t pid,
 		return;
 	}
 	e->from = node;
+	if (!own && e->wall_ms > 0) {
+		clock_note(g, node, e->wall_ms);
+	}
 	clusterd_group_apply(g, e, own);
 	vmha_cevent_free(e);
 }
@@ -461,6 +489,7 @@ int clusterd_group_open(struct clusterd *c, struct vmha_err **err)
 	int r;
 
 	g->c = c;
+	g->pid = (uint32_t)getpid();
 	g_queue_init(&g->controls);
 	g_queue_init(&g->outbox);
 	g->snapshot = g_string_new(NULL);

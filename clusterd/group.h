@@ -89,8 +89,16 @@ struct clusterd_control {
 	size_t len;
 };
 
+/** How far a node's wall clock is ahead of ours; the least delayed of the last minute's events. */
+struct clusterd_clock {
+	uint32_t node;
+	int64_t skew_ms;
+	int64_t seen_ms; /* wall clock of here */
+};
+
 struct clusterd_group {
 	struct clusterd *c;
+	uint32_t pid; /* of this process */
 	struct vmha_cpg *cpg;
 	struct vmha_quorum *quorum;
 	guint cpg_watch;
@@ -121,6 +129,9 @@ struct clusterd_group {
 	GQueue outbox;	 /* struct clusterd_out */
 	uint64_t last_number;
 	struct vmha_ceffects effects;
+
+	size_t clocks_count;
+	struct clusterd_clock clocks[VMHA_CLUSTER_NODES_MAX];
 
 	bool quorum_known; /* what corosync says here */
 	bool quorum_here;

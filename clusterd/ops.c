@@ -30,6 +30,22 @@ static void op_hello(struct clusterd *c, struct clusterd_request *req, const jso
 	clusterd_answer(req, about(c));
 }
 
+static json_t *clocks(const struct clusterd *c)
+{
+	const struct clusterd_group *g = c->group;
+	json_t *all = json_array();
+	char name[VMHA_NODE_SIZE];
+	size_t i;
+
+	for (i = 0; i < g->clocks_count; i++) {
+		(void)json_array_append_new(
+			all, json_pack("{s:s, s:I}", "node",
+				       vmha_cluster_node_name(c->cluster, g->clocks[i].node, name),
+				       "skew_ms", (json_int_t)g->clocks[i].skew_ms));
+	}
+	return all;
+}
+
 static void op_state(struct clusterd *c, struct clusterd_request *req, const json_t *body)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
@@ -43,6 +59,7 @@ static void op_state(struct clusterd *c, struct clusterd_request *req, const jso
 		return;
 	}
 	answer = about(c);
+	(void)json_object_set_new(answer, "clocks", clocks(c));
 	state = json_loads(text, 0, NULL);
 	(void)json_object_set_new(state, "networks", net_json(c));
 	(void)json_object_set_new(answer, "state", state);

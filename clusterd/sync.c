@@ -364,7 +364,7 @@ static void round_go_on(struct clusterd_group *g)
 	timer_arm(g);
 	clusterd_log(VMHA_LOG_INFO, "group members=%zu state of node=%u seq=%llu", g->view_count,
 		     g->view[best].node, (unsigned long long)g->offers[best].worth.seq);
-	if (g->view[best].node == g->c->self && g->view[best].pid == (uint32_t)getpid()) {
+	if (g->view[best].node == g->c->self && g->view[best].pid == g->pid) {
 		snapshot_send(g);
 	}
 }

@@ -98,7 +98,7 @@ static void a_large_file_is_put_aside(void)
 	line[100] = '\0';
 	vmha_eventlog_limit(log, 350, 2);
 	for (i = 0; i < 20; i++) {
-		(void)snprintf(line, 5, "%04d", i);
+		(void)snprintf(line, 5, "%04d", i % 10000);
 		line[4] = 'x';
 		CHECK_INT(vmha_eventlog_append(log, line, NULL), 0);
 		next_is(r, line); /* through every rotation */
@@ -109,7 +109,7 @@ static void a_large_file_is_put_aside(void)
 	vmha_eventlog_reader_close(r);
 	r = reader_open(path);
 	for (i = 12; i < 20; i++) {
-		(void)snprintf(line, 5, "%04d", i);
+		(void)snprintf(line, 5, "%04d", i % 10000);
 		line[4] = 'x';
 		next_is(r, line);
 	}
