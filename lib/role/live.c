@@ -279,6 +279,7 @@ static int over_networks(struct live *l, const struct vmha_plan *plan, struct vm
 			break;
 		}
 		(void)vmha_moving_step(l->act, l->m, VMHA_EVENT_NEXT, vmha_err_text(e));
+		*l->m->rec.reason = '\0'; /* of this attempt only */
 		same = said == -ENOTSUP && reduce(l, vmha_err_text(e));
 		if (!same) {
 			vmha_connect_failed(&c, l->m, vmha_err_text(e));

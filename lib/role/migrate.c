@@ -156,24 +156,6 @@ static int not_admitted(const struct vmha_action *act, const char *target,
 	return vmha_err_set(err, -ECANCELED, "%s stays on %s: %s", act->role.name, act->node, why);
 }
 
-/* Until clusterd knows networks: the one address that the target's volume has published. */
-static int plan_without(const char *target, const struct vmha_plan *given,
-			struct vmha_plan *ret_plan)
-{
-	struct vmha_plan plan = *given;
-	char address[VMHA_NODE_SIZE] = "";
-
-	if (vmha_peer_address(target, address, NULL) < 0 ||
-	    strlen(address) >= sizeof(plan.networks[0].address)) {
-		return -ENOENT;
-	}
-	plan.networks_count = 1;
-	plan.networks[0] = (struct vmha_plan_network){ .name = "migration" };
-	memcpy(plan.networks[0].address, address, strlen(address) + 1);
-	*ret_plan = plan;
-	return 0;
-}
-
 static int move_anew(struct vmha_action *act, const char *target, struct vmha_observation *obs,
 		     struct vmha_err **err)
 {
@@ -181,16 +163,12 @@ static int move_anew(struct vmha_action *act, const char *target, struct vmha_ob
 	vmha_autoerr struct vmha_err *e = NULL;
 	const struct vmha_plan *plan = NULL;
 	struct vmha_moving m = { 0 };
-	struct vmha_plan alone;
 	int r = vmha_link_begin(act, target, false, &link, &e);
 
 	if (r < 0) {
 		return not_admitted(act, target, obs, vmha_err_text(e), err);
 	}
 	plan = vmha_link_plan(link);
-	if (!plan->networks_count && !*plan->excluded && plan_without(target, plan, &alone) == 0) {
-		plan = &alone; /* networks are not known yet */
-	}
 	plan_apply(act, plan);
 	r = vmha_moving_begin(act, target, act->mode, obs->lver, &m, err);
 	if (r == 0) {
