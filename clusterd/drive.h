@@ -83,16 +83,20 @@ void drive_journal(struct clusterd *c, enum vmha_level level, const struct vmha_
 int64_t drive_setting(const struct clusterd *c, unsigned int node, const char *name,
 		      int64_t otherwise);
 
+/** Networks that are left out, "NAME: why; ...", as the plan has them. */
+json_t *drive_plan_skipped(const char *text);
+
 /* --- drive_check.c --- */
 void drive_check_begin(struct drive_job *job);
 
 /**
  * Run the checks of a role's move on this node, as its target, in a child.
+ * @param ways to the source, as JSON (lib/port/move_json.h); NULL: not checked
  * @param done gets {"ok":bool,"text":...,"checks":[...]} as text
  */
 int drive_precheck_run(struct clusterd *c, const char *vm, const char *volume, const char *mode,
-		       clusterd_worker_done done, void *data, struct clusterd_worker **ret_worker,
-		       struct vmha_err **err);
+		       const char *ways, clusterd_worker_done done, void *data,
+		       struct clusterd_worker **ret_worker, struct vmha_err **err);
 /** @return true: it can; else @ret_text says why not (VMHA_REASON_SIZE) */
 bool drive_precheck_read(const struct clusterd_worker_result *res, const char *node,
 			 char *ret_text);

@@ -254,7 +254,7 @@ static json_t *plan_settings(const struct clusterd *c)
 }
 
 /* "NAME: why; NAME: why" as the list of one that it is shown as again. */
-static json_t *plan_skipped(const char *text)
+json_t *drive_plan_skipped(const char *text)
 {
 	const char *colon = strstr(text, ": ");
 
@@ -290,7 +290,7 @@ static int plan_networks(struct clusterd *c, const struct vmha_mig *mig, json_t 
 	}
 	(void)json_object_set_new(plan, "networks", list);
 	if (paths.skipped.len) {
-		(void)json_object_set_new(plan, "excluded", plan_skipped(paths.skipped.text));
+		(void)json_object_set_new(plan, "excluded", drive_plan_skipped(paths.skipped.text));
 	}
 	return 0;
 }

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "clusterd/drive.h"
+#include "clusterd/net.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 
 int drive_precheck_run(struct clusterd *c, const char *vm, const char *volume, const char *mode,
-		       clusterd_worker_done done, void *data, struct clusterd_worker **ret_worker,
-		       struct vmha_err **err)
+		       const char *ways, clusterd_worker_done done, void *data,
+		       struct clusterd_worker **ret_worker, struct vmha_err **err)
 {
 	vmha_autofree char *name = vmha_str_printf("OCF_RESOURCE_INSTANCE=%s", vm);
 	vmha_autofree char *where = vmha_str_printf("OCF_RESKEY_volume=%s", volume);
@@ -30,7 +31,7 @@ int drive_precheck_run(struct clusterd *c, const char *vm, const char *volume, c
 	if (!name || !where || !node || !how) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
-	return clusterd_worker_run(c, argv, NULL, VMHA_SPAN_S(8), done, data, ret_worker, err);
+	return clusterd_worker_run(c, argv, ways, VMHA_SPAN_S(8), done, data, ret_worker, err);
 }
 
 bool drive_precheck_read(const struct clusterd_worker_result *res, const char *node, char *ret_text)
@@ -67,14 +68,58 @@ static void check_done(struct clusterd *c, const struct clusterd_worker_result *
 	drive_job_end(job);
 }
 
+/*
+ * The networks of a live move, seen from here: when none of them answers, it is refused before
+ * Pacemaker hears of it.
+ * @param[out] ret_text for the child; NULL where nothing is to be checked, or not known yet
+ * @return 0; negative errno: there is no way at all, and @err says why
+ */
+static int ways_text(struct clusterd *c, const struct vmha_mig *mig, char **ret_text,
+		     struct vmha_err **err)
+{
+	vmha_autopaths struct vmha_network_paths paths = { 0 };
+	json_t *list;
+	json_t *o;
+	size_t i;
+	int r;
+
+	if (mig->mode == VMHA_MODE_quick || mig->mode == VMHA_MODE_cold) {
+		return 0;
+	}
+	r = net_paths(c, mig->from, mig->to, &paths, err);
+	if (r < 0) {
+		return r == -EAGAIN ? 0 : r;
+	}
+	list = json_array();
+	for (i = 0; i < paths.count; i++) {
+		const struct vmha_network_path *p = &paths.items[i];
+
+		(void)json_array_append_new(list,
+					    json_pack("{s:s, s:s, s:s}", "name", p->name, "address",
+						      p->local, "local", p->address));
+	}
+	o = json_pack("{s:o}", "networks", list);
+	if (paths.skipped.len) {
+		(void)json_object_set_new(o, "excluded", drive_plan_skipped(paths.skipped.text));
+	}
+	*ret_text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	return 0;
+}
+
 void drive_check_begin(struct drive_job *job)
 {
 	const struct vmha_mig *mig = vmha_cluster_mig(job->d->c->cluster, job->mig);
 	vmha_autoerr struct vmha_err *err = NULL;
+	vmha_autofree char *ways = NULL;
+	int r = mig ? ways_text(job->d->c, mig, &ways, &err) : 0;
 
-	if (drive_precheck_run(job->d->c, job->vm, job->volume,
-			       mig ? vmha_mig_mode_name(mig->mode) : "auto", check_done,
-			       drive_job_data(job), &job->worker, &err) < 0) {
+	if (r == 0) {
+		r = drive_precheck_run(job->d->c, job->vm, job->volume,
+				       mig ? vmha_mig_mode_name(mig->mode) : "auto", ways,
+				       check_done, drive_job_data(job), &job->worker, &err);
+	}
+	if (r < 0) {
 		drive_job_tell(job, VMHA_CEVENT_CHECKED, false, VMHA_RESULT_NONE,
 			       vmha_err_text(err));
 		drive_job_end(job);

@@ -116,7 +116,7 @@ static void precheck_roles(struct clusterd *c, int r, const struct vmha_pcmk_pri
 				       a->mode_set ? vmha_mig_mode_name(a->event.enqueue.mode)
 				       : *p->mode  ? p->mode
 						   : "live",
-				       precheck_done, data, &a->worker, &err);
+				       NULL, precheck_done, data, &a->worker, &err);
 		if (r < 0) {
 			drive_ask_error(a, r, "%s", vmha_err_text(err));
 		}

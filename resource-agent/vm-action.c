@@ -139,12 +139,27 @@ static int checks_print(const struct vmha_check *checks, size_t count)
 	return text && puts(text) >= 0 ? OCF_SUCCESS : OCF_ERR_GENERIC;
 }
 
+/* From clusterd, on standard input; nothing there: they are not to be checked. */
+static struct vmha_plan *ways_read(void)
+{
+	struct vmha_plan *ways = NULL;
+	char text[16384];
+	size_t len = isatty(STDIN_FILENO) ? 0 : fread(text, 1, sizeof(text) - 1, stdin);
+
+	text[len] = '\0';
+	if (len > 0) {
+		(void)vmha_move_json_ways(text, &ways, NULL);
+	}
+	return ways;
+}
+
 /* For clusterd, on the node that a guest is to move to. */
 static int do_precheck(const struct vmha_action *act, const struct vm_params *p)
 {
+	vmha_autofree struct vmha_plan *ways = ways_read();
 	vmha_autofree struct vmha_check *checks = calloc(VMHA_CHECKS_MAX, sizeof(*checks));
 	vmha_autoerr struct vmha_err *err = NULL;
-	int n = checks ? vmha_precheck(act, checks, &err) : -ENOMEM;
+	int n = checks ? vmha_precheck(act, ways, checks, &err) : -ENOMEM;
 
 	(void)p;
 	return n < 0 ? vmha_ocf_fail(OCF_ERR_GENERIC,

@@ -253,6 +253,22 @@ int vmha_move_json_plan(const char *reply, struct vmha_plan **ret_plan, struct v
 	return 0;
 }
 
+int vmha_move_json_ways(const char *text, struct vmha_plan **ret_plan, struct vmha_err **err)
+{
+	vmha_autofree struct vmha_plan *plan = calloc(1, sizeof(*plan));
+	autojson json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+	if (!plan) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	if (!json_is_object(o) || networks_take(o, plan) < 0) {
+		return vmha_err_set(err, -EBADMSG, "the ways to the source are not understood");
+	}
+	excluded_take(o, plan);
+	*ret_plan = vmha_steal_ptr(plan);
+	return 0;
+}
+
 int vmha_move_json_abort(const char *event, uint64_t id, char **ret_why)
 {
 	autojson json_t *o = json_loads(event, JSON_REJECT_DUPLICATES, NULL);

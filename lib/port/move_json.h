@@ -55,6 +55,13 @@ int vmha_move_json_ok(const char *reply, struct vmha_err **err);
  * -EBADMSG not understood; -ENOMEM */
 int vmha_move_json_plan(const char *reply, struct vmha_plan **ret_plan, struct vmha_err **err);
 
+/**
+ * The ways between the source and the node that checks itself, as clusterd gives them to
+ * `vm-action precheck`: "networks" as in a plan, "address" the source's, "local" this node's.
+ * @return 0; -EBADMSG; -ENOMEM
+ */
+int vmha_move_json_ways(const char *text, struct vmha_plan **ret_plan, struct vmha_err **err);
+
 /** @return 1 @event asks to abort the move @id, *ret_why (caller frees) says why; 0 it does not */
 int vmha_move_json_abort(const char *event, uint64_t id, char **ret_why);
 

@@ -36,11 +36,31 @@ void vmha_connect_free(struct vmha_connect *c)
 	vmha_str_free(&c->failures);
 }
 
-static void note(struct vmha_connect *c, struct vmha_moving *m, const struct vmha_plan_network *n,
-		 const char *why)
+static void failure_add(struct vmha_connect *c, const struct vmha_plan_network *n, const char *why)
 {
 	(void)vmha_str_add(&c->failures, "%s%s (%s): %s", c->failures.len ? "; " : "", n->name,
 			   n->address, why);
+}
+
+static int none_left(const struct vmha_connect *c, const char *from, const char *to,
+		     struct vmha_err **err)
+{
+	const struct vmha_plan *plan = c->plan;
+
+	if (!plan->networks_count) {
+		return vmha_err_set(err, -ENETUNREACH,
+				    "no migration network connects %s with %s%s%s", from, to,
+				    *plan->excluded ? ": " : "", plan->excluded);
+	}
+	return vmha_err_set(err, -ENETUNREACH, "no migration network reaches %s from %s: %s%s%s",
+			    to, from, c->failures.text ? c->failures.text : "out of memory",
+			    *plan->excluded ? "; " : "", plan->excluded);
+}
+
+static void note(struct vmha_connect *c, struct vmha_moving *m, const struct vmha_plan_network *n,
+		 const char *why)
+{
+	failure_add(c, n, why);
 	vmha_log(VMHA_LOG_WARNING, "mig=%s network \"%s\" (%s) cannot be used: %s", m->rec.trace,
 		 n->name, n->address, why);
 	vmha_link_network(m->link, n->name, n->address, why);
@@ -117,12 +137,21 @@ int vmha_connect_next(const struct vmha_action *act, struct vmha_connect *c, str
 	for (; c->tried < plan->networks_count; c->tried++) {
 		note(c, m, &plan->networks[c->tried], "not tried: no time was left");
 	}
-	if (!plan->networks_count) {
-		return vmha_err_set(err, -ENETUNREACH,
-				    "no migration network connects %s with %s%s%s", m->rec.from,
-				    m->rec.to, *plan->excluded ? ": " : "", plan->excluded);
+	return none_left(c, m->rec.from, m->rec.to, err);
+}
+
+int vmha_connect_any(const struct vmha_plan *plan, const char *node, const char *from,
+		     struct vmha_err **err)
+{
+	vmha_autoconnect struct vmha_connect c;
+	unsigned int i;
+
+	vmha_connect_begin(&c, plan);
+	if (vmha_probe_first(c.probes, plan->networks_count, PROBE_PATIENCE) >= 0) {
+		return 0;
 	}
-	return vmha_err_set(err, -ENETUNREACH, "no migration network reaches %s: %s%s%s", m->rec.to,
-			    c->failures.text ? c->failures.text : "out of memory",
-			    *plan->excluded ? "; " : "", plan->excluded);
+	for (i = 0; i < plan->networks_count; i++) {
+		failure_add(&c, &plan->networks[i], probe_words(c.probes[i].result));
+	}
+	return none_left(&c, from, node, err);
 }

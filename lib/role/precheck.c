@@ -13,6 +13,7 @@
 #include "lib/base/str.h"
 #include "lib/port/domxml.h"
 #include "lib/port/virt.h"
+#include "lib/role/connect.h"
 #include "lib/role/peers.h"
 
 #define MIB	     (1024ULL * 1024)
@@ -283,7 +284,21 @@ static void check_volume(struct list *l)
 	}
 }
 
-int vmha_precheck(const struct vmha_action *act, struct vmha_check *checks, struct vmha_err **err)
+static void check_ways(struct list *l, const struct vmha_plan *ways)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	struct vmha_owner_record owner = { 0 };
+
+	(void)vmha_role_load(&l->act->role, VMHA_RECORD_OWNER, &owner, NULL);
+	if (vmha_connect_any(ways, *owner.node ? owner.node : "its node", l->act->node, &err) < 0) {
+		refuse(l, "network", "%s", vmha_err_text(err));
+	} else {
+		add(l, "network", NULL);
+	}
+}
+
+int vmha_precheck(const struct vmha_action *act, const struct vmha_plan *ways,
+		  struct vmha_check *checks, struct vmha_err **err)
 {
 	vmha_autodomxml struct vmha_domxml *dom = NULL;
 	struct list l = { .act = act, .checks = checks };
@@ -301,5 +316,8 @@ int vmha_precheck(const struct vmha_action *act, struct vmha_check *checks, stru
 	check_disks(&l);
 	check_files(&l);
 	check_libvirt(&l);
+	if (ways) {
+		check_ways(&l, ways);
+	}
 	return l.count;
 }

@@ -9,13 +9,17 @@
 
 #define VMHA_CHECKS_MAX 64
 
+struct vmha_plan;
+
 /**
  * Can this node take the guest?  To be run where it is to go, before anything moves: its
  * definition, memory, CPU, machine type, networks, disks, and the volume with its lease.
+ * @param ways to the source ("address" is the source's); NULL: not checked
  * @param[out] checks VMHA_CHECKS_MAX of them, good ones too
  * @return how many; negative errno when they could not be made at all
  */
-int vmha_precheck(const struct vmha_action *act, struct vmha_check *checks, struct vmha_err **err);
+int vmha_precheck(const struct vmha_action *act, const struct vmha_plan *ways,
+		  struct vmha_check *checks, struct vmha_err **err);
 
 /**
  * Is there enough free memory?  @return what is wrong, for the caller to free; NULL: nothing

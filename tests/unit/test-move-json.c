@@ -193,10 +193,28 @@ static void checks_are_summed_up(void)
 	CHECK_HAS(good, "\"ok\":true,\"text\":\"\"");
 }
 
+static void ways_are_read(void)
+{
+	vmha_autofree struct vmha_plan *p = NULL;
+
+	CHECK_INT(vmha_move_json_ways("{}", &p, NULL), 0);
+	CHECK_INT(p->networks_count, 0);
+	free(vmha_steal_ptr(p));
+	CHECK_INT(vmha_move_json_ways("{\"networks\":[" NETWORK "]}", &p, NULL), 0);
+	CHECK_STR(p->networks[0].address, "10.71.2.2");
+	CHECK_INT(vmha_move_json_ways("{\"networks\":[{}]}", &p, NULL), -EBADMSG);
+	CHECK_INT(vmha_move_json_ways("x", &p, NULL), -EBADMSG);
+}
+
 static const struct unit_test tests[] = {
-	UNIT_TEST(plan_is_read),	  UNIT_TEST(what_is_missing_has_a_default),
-	UNIT_TEST(garbage_is_refused),	  UNIT_TEST(too_many_networks_are_cut),
-	UNIT_TEST(refusal_has_its_words), UNIT_TEST(abort_is_for_its_move),
-	UNIT_TEST(requests_are_written),  UNIT_TEST(checks_are_summed_up),
+	UNIT_TEST(ways_are_read),
+	UNIT_TEST(plan_is_read),
+	UNIT_TEST(what_is_missing_has_a_default),
+	UNIT_TEST(garbage_is_refused),
+	UNIT_TEST(too_many_networks_are_cut),
+	UNIT_TEST(refusal_has_its_words),
+	UNIT_TEST(abort_is_for_its_move),
+	UNIT_TEST(requests_are_written),
+	UNIT_TEST(checks_are_summed_up),
 };
 UNIT_MAIN(tests)
