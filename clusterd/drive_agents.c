@@ -291,6 +291,7 @@ static int plan_networks(struct clusterd *c, const struct vmha_mig *mig, json_t 
 	(void)json_object_set_new(plan, "networks", list);
 	if (paths.skipped.len) {
 		(void)json_object_set_new(plan, "excluded", drive_plan_skipped(paths.skipped.text));
+		(void)json_object_set_new(plan, "lost", json_integer((json_int_t)paths.lost));
 	}
 	return 0;
 }

@@ -164,6 +164,7 @@ struct vmha_network_paths {
 	struct vmha_network_path items[VMHA_NETWORKS_MAX];
 	size_t count;
 	struct vmha_str skipped; /* "NAME: why; NAME: why" of those that are left out; "" none */
+	size_t lost;		 /* how many of these for a card that is down, not by a setting */
 };
 
 /**

@@ -177,8 +177,10 @@ static enum pair path_judge(const struct vmha_network_input *in, const struct vm
 		skip(p, net, "", net->exclude ? "excluded from migrations" : "its role is none");
 	} else if (!a->up) {
 		skip(p, net, from->name, "'s card is down");
+		p->lost++;
 	} else if (!b->up) {
 		skip(p, net, to->name, "'s card is down");
+		p->lost++;
 	} else {
 		return pair_state(in, a, b);
 	}

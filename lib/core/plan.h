@@ -29,6 +29,7 @@ struct vmha_plan {
 	unsigned int networks_count;
 	struct vmha_plan_network networks[VMHA_PLAN_NETWORKS_MAX]; /* in order of use */
 	char excluded[512];   /* for people: networks that cannot be used, and why; "" none */
+	unsigned int lost;    /* how many of these for a card that is down */
 	unsigned int streams; /* parallel connections, 1 to 16 */
 	char compression[8];  /* "none", "zlib", "zstd" */
 	bool tls;	      /* of the memory; control is always encrypted */

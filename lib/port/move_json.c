@@ -213,6 +213,7 @@ static int options_take(const json_t *o, struct vmha_plan *plan)
 	static const char *const methods[] = { "none", "zlib", "zstd", NULL };
 	uint64_t streams = 0;
 	uint64_t stall_s = 0;
+	uint64_t lost = 0;
 
 	if (number_take(o, "id", 0, INT64_MAX, &plan->id) < 0 ||
 	    text_take(o, "trace", "", plan->trace, sizeof(plan->trace)) < 0 ||
@@ -221,6 +222,7 @@ static int options_take(const json_t *o, struct vmha_plan *plan)
 	    text_take(o, "compression", "none", plan->compression, sizeof(plan->compression)) < 0 ||
 	    number_take(o, "streams", 2, STREAMS_MAX, &streams) < 0 ||
 	    number_take(o, "stall_s", 60, 86400, &stall_s) < 0 ||
+	    number_take(o, "lost", 0, 1000, &lost) < 0 ||
 	    number_take(o, "bandwidth_mib", 0, INT32_MAX, &plan->bandwidth_mib) < 0) {
 		return -EBADMSG;
 	}
@@ -229,6 +231,7 @@ static int options_take(const json_t *o, struct vmha_plan *plan)
 		return -EBADMSG;
 	}
 	plan->streams = streams ? (unsigned int)streams : 1;
+	plan->lost = (unsigned int)lost;
 	plan->stall_s = stall_s ? (unsigned int)stall_s : 60;
 	plan->tls = !json_is_false(json_object_get(o, "tls"));
 	plan->autoconverge = !json_is_false(json_object_get(o, "autoconverge"));

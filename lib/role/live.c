@@ -269,10 +269,12 @@ static int over_networks(struct live *l, const struct vmha_plan *plan, struct vm
 		if (r < 0) {
 			return refuse(l, VMHA_EVENT_REFUSED, vmha_err_text(e), err);
 		}
-		if (c.tried > 1 && !same) {
-			vmha_link_say(l->m->link, l->m, "%s is moved over %s (%s): %s",
+		if ((c.tried > 1 || plan->lost > 0) && !same) {
+			vmha_link_say(l->m->link, l->m, "%s is moved over %s (%s): %s%s%s",
 				      l->act->role.name, l->m->network, l->m->rec.address,
-				      c.failures.text ? c.failures.text : "");
+				      c.failures.text ? c.failures.text : "",
+				      c.failures.len && *plan->excluded ? "; " : "",
+				      plan->excluded);
 		}
 		r = attempt(l, plan, &said, &e);
 		if (r != -EAGAIN) {

@@ -30,7 +30,7 @@ static void plan_is_read(void)
 	CHECK_INT(parse("{\"ok\":true,\"id\":42,\"trace\":\"ab\",\"mode\":\"auto\",\"networks\":"
 			"[" NETWORK ",{\"name\":\"six\",\"address\":\"fd00::2\"}],\"streams\":4,"
 			"\"compression\":\"zstd\",\"tls\":false,\"autoconverge\":false,"
-			"\"bandwidth_mib\":100,\"stall_s\":30,\"on_stall\":\"quick\","
+			"\"bandwidth_mib\":100,\"stall_s\":30,\"lost\":2,\"on_stall\":\"quick\","
 			"\"excluded\":[{\"name\":\"mgt\",\"why\":\"excluded\"}],\"later\":1}",
 			&p),
 		  0);
@@ -47,6 +47,7 @@ static void plan_is_read(void)
 	CHECK(!p.tls && !p.autoconverge);
 	CHECK_INT(p.bandwidth_mib, 100);
 	CHECK_INT(p.stall_s, 30);
+	CHECK_INT(p.lost, 2);
 	CHECK_STR(p.on_stall, "quick");
 	CHECK_STR(p.excluded, "mgt: excluded");
 }
