@@ -268,6 +268,7 @@ static int plan_networks(struct clusterd *c, const struct vmha_mig *mig, json_t 
 			 struct vmha_err **err)
 {
 	vmha_autopaths struct vmha_network_paths paths = { 0 };
+	json_t *excluded;
 	json_t *list;
 	size_t i;
 	int r;
@@ -280,6 +281,7 @@ static int plan_networks(struct clusterd *c, const struct vmha_mig *mig, json_t 
 		return r;
 	}
 	list = json_array();
+	excluded = paths.skipped.len ? drive_plan_skipped(paths.skipped.text) : json_array();
 	for (i = 0; i < paths.count; i++) {
 		const struct vmha_network_path *p = &paths.items[i];
 
@@ -287,12 +289,16 @@ static int plan_networks(struct clusterd *c, const struct vmha_mig *mig, json_t 
 					    json_pack("{s:s, s:s, s:s, s:I}", "name", p->name,
 						      "address", p->address, "local", p->local,
 						      "metric", (json_int_t)p->metric));
+		if (!p->reachable) { /* tried last all the same */
+			paths.lost++;
+			(void)json_array_append_new(
+				excluded, json_pack("{s:s, s:s}", "name", p->name, "why",
+						    "the nodes do not answer each other there"));
+		}
 	}
 	(void)json_object_set_new(plan, "networks", list);
-	if (paths.skipped.len) {
-		(void)json_object_set_new(plan, "excluded", drive_plan_skipped(paths.skipped.text));
-		(void)json_object_set_new(plan, "lost", json_integer((json_int_t)paths.lost));
-	}
+	(void)json_object_set_new(plan, "excluded", excluded);
+	(void)json_object_set_new(plan, "lost", json_integer((json_int_t)paths.lost));
 	return 0;
 }
 
