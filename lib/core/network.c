@@ -356,7 +356,34 @@ static void names_give(const struct vmha_network_input *in, struct groups *g)
 
 /* --- state, CSV, rank ------------------------------------------------------------------------- */
 
-static void csv_choose(struct groups *g)
+/* Members that are not in a network cannot take part in its traffic. */
+static size_t members_missing(const struct vmha_network_input *in, const struct vmha_network *net)
+{
+	size_t missing = 0;
+	size_t i;
+
+	for (i = 0; i < in->nodes_count; i++) {
+		missing += in->nodes[i].member;
+	}
+	for (i = 0; i < net->addresses_count; i++) {
+		missing -= net->addresses[i].member;
+	}
+	return missing;
+}
+
+static bool csv_better(const struct vmha_network_input *in, const struct vmha_network *a,
+		       const struct vmha_network *b)
+{
+	const size_t x = members_missing(in, a);
+	const size_t y = members_missing(in, b);
+
+	if (x != y) {
+		return x < y;
+	}
+	return a->state != b->state ? a->state < b->state : a->metric < b->metric;
+}
+
+static void csv_choose(const struct vmha_network_input *in, struct groups *g)
 {
 	struct vmha_network *best = NULL;
 	size_t i;
@@ -365,8 +392,7 @@ static void csv_choose(struct groups *g)
 		struct vmha_network *net = g->items[i].net;
 
 		if (net->role != VMHA_NETWORK_NONE && net->state != VMHA_NETWORK_DOWN &&
-		    (!best || net->state < best->state ||
-		     (net->state == best->state && net->metric < best->metric))) {
+		    (!best || csv_better(in, net, best))) {
 			best = net;
 		}
 	}
@@ -477,7 +503,7 @@ int vmha_networks_derive(const struct vmha_network_input *in, struct vmha_networ
 		settings_apply(in, g.items[i].net);
 		vmha_network_judge(in, g.items[i].net);
 	}
-	csv_choose(&g);
+	csv_choose(in, &g);
 	ranks_give(in, &g);
 	return groups_steal(&g, ret_networks);
 }

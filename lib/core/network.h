@@ -128,7 +128,7 @@ struct vmha_network {
 	uint32_t speed_mbps; /* of its slowest card; 0: not known */
 	bool gateway;	     /* some node has its default route there */
 	bool cluster;	     /* corosync uses it */
-	bool csv;	     /* carries the volumes' traffic: lowest metric that is up */
+	bool csv; /* for the volumes' traffic: lowest metric of those up with all members */
 	bool exclude;
 	uint32_t rank; /* in the migration order, from 1; 0: never used for it */
 	struct vmha_network_address *addresses; /* by node id */

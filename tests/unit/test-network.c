@@ -375,7 +375,9 @@ static void no_way_says_why(void)
 static void numbers_stay(void)
 {
 	struct world w;
-	struct vmha_iface first = { .address = "10.5.0.1", .prefix = 16, .up = true };
+	struct vmha_iface first = {
+		.address = "10.5.0.1", .prefix = 16, .speed_mbps = 10000, .up = true
+	};
 
 	world_make(&w);
 	CHECK(vmha_network_numbers_learn(&w.numbers, &first, 1));
@@ -388,6 +390,8 @@ static void numbers_stay(void)
 	CHECK_STR(w.nets.items[0].subnet, "10.71.1.0/24");
 	CHECK_STR(w.nets.items[5].name, "Cluster Network 6");
 	CHECK_STR(w.nets.items[5].subnet, "10.5.0.0/16");
+	CHECK_INT(w.nets.items[5].metric, 1000);
+	CHECK(!w.nets.items[5].csv && w.nets.items[1].csv); /* node1 alone is there, or not there */
 	vmha_networks_free(&w.nets);
 	w.in.numbers = NULL;
 	derive(&w);
