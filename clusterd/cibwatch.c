@@ -2,10 +2,10 @@
 /*
  * vmha-cibwatch: Pacemaker's configuration for clusterd, a JSON object a line on standard output:
  * {"event":"config",...} at the start and whenever the settings or roles have changed,
- * {"event":"status"} at most once a second when anything else has, {"event":"lost"} when Pacemaker
- * is gone.  A child of its own because libcib waits for
- * pacemaker-based, and to keep Pacemaker's libraries out of clusterd.  It ends when its standard
- * input does.
+ * {"event":"status"} at most once a second when anything else has, {"event":"fence",...} when a
+ * node was fenced or could not be, {"event":"lost"} when Pacemaker is gone.  A child of its own
+ * because its libraries wait for Pacemaker's daemons, and to keep them out of clusterd.  It ends
+ * when its standard input does.
  */
 #include <glib-unix.h>
 #include <glib.h>
@@ -20,6 +20,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/port/cib.h"
+#include "lib/port/fencewatch.h"
 #include "lib/port/pcmk.h"
 #include "lib/port/pcmk_settings.h"
 
@@ -30,6 +31,7 @@
 struct watch {
 	GMainLoop *loop;
 	bool open;
+	bool fence_open;
 	bool due; /* a look is already to be had */
 	bool status_due;
 	char *last; /* what was said */
@@ -181,6 +183,43 @@ static void on_lost(void *data)
 	g_idle_add(on_lost_idle, data);
 }
 
+static void on_fenced(const struct vmha_fenced *f, void *data)
+{
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "fence", "node", f->target,
+			      "action", f->action, "by", f->by, "client", f->client, "ok", f->ok);
+	vmha_autofree char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
+
+	json_decref(o);
+	if (line) {
+		say(data, line);
+	}
+}
+
+static gboolean on_fence_lost_idle(gpointer data)
+{
+	struct watch *w = data;
+
+	vmha_fencewatch_close();
+	w->fence_open = false;
+	return G_SOURCE_REMOVE;
+}
+
+static void on_fence_lost(void *data)
+{
+	g_idle_add(on_fence_lost_idle, data);
+}
+
+/* The fencer is up soon after the CIB. */
+static void fence_open(struct watch *w)
+{
+	static const struct vmha_fencewatch_calls calls = { .fenced = on_fenced,
+							    .lost = on_fence_lost };
+
+	if (!w->fence_open && vmha_fencewatch_open(&calls, w, NULL) == 0) {
+		w->fence_open = true;
+	}
+}
+
 static gboolean on_beat(gpointer data)
 {
 	static const struct vmha_cib_calls calls = { .changed = on_changed,
@@ -190,6 +229,7 @@ static gboolean on_beat(gpointer data)
 	struct watch *w = data;
 
 	if (w->open) {
+		fence_open(w);
 		return G_SOURCE_CONTINUE;
 	}
 	if (vmha_cib_open(&calls, w, &err) < 0) {
@@ -238,6 +278,7 @@ int main(int argc, char **argv)
 	g_timeout_add_seconds(RETRY_S, on_beat, &w);
 	g_timeout_add_seconds(RECHECK_S, on_recheck, &w);
 	g_main_loop_run(w.loop);
+	vmha_fencewatch_close();
 	vmha_cib_close();
 	free(w.last);
 	g_free(w.last_error);

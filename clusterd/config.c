@@ -150,16 +150,17 @@ static gboolean on_timer(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* This node's CIB says something new, or the state is new to us. */
-static void settings_offer(struct clusterd_config *f)
+/*
+ * The state and this node's CIB have said their latest.  Where they differ now, one of them may
+ * only be late (either way round); where they still do in a while, the state is to follow.
+ */
+static void settings_compare(struct clusterd_config *f)
 {
-	if (!f->known || !f->c->synced || is_agreed(f)) {
-		return;
+	if (f->timer) {
+		g_source_remove(f->timer);
+		f->timer = 0;
 	}
-	if (vmha_cluster_lowest(f->c->cluster) == f->c->self) {
-		settings_send(f);
-	}
-	if (!f->timer) {
+	if (f->known && f->c->synced && !is_agreed(f)) {
 		f->timer = g_timeout_add(STAND_IN_MS, on_timer, f);
 	}
 }
@@ -276,13 +277,14 @@ static void on_applied(struct clusterd *c, const struct vmha_cevent *e)
 {
 	if (e->type == VMHA_CEVENT_SETTINGS) {
 		state_take(c->config, e->wall_ms, true);
+		settings_compare(c->config);
 	}
 }
 
 static void on_synced(struct clusterd *c)
 {
 	state_take(c->config, 0, false);
-	settings_offer(c->config);
+	settings_compare(c->config);
 }
 
 /* --- this node's CIB ------------------------------------------------------------------------ */
@@ -316,6 +318,31 @@ static void roles_take(struct clusterd_config *f, const json_t *list)
 	qsort(f->roles->data, f->roles->len, sizeof(struct clusterd_role), role_compare);
 }
 
+/* Every node hears of it; the lowest one tells. */
+static void fence_note(struct clusterd *c, const json_t *line)
+{
+	bool ok = json_is_true(json_object_get(line, "ok"));
+	struct vmha_cjournal e = { .level = ok ? VMHA_LEVEL_warning : VMHA_LEVEL_error,
+				   .kind = "fence",
+				   .cause = "PACEMAKER" };
+	char action[32];
+	char by[VMHA_NODE_SIZE];
+	char client[128];
+
+	if (vmha_cluster_lowest(c->cluster) != c->self ||
+	    !text_copy(e.node, sizeof(e.node), line, "node") ||
+	    !text_copy(action, sizeof(action), line, "action") ||
+	    !text_copy(by, sizeof(by), line, "by") ||
+	    !text_copy(client, sizeof(client), line, "client")) {
+		return;
+	}
+	(void)snprintf(e.text, sizeof(e.text),
+		       ok ? "%.100s was fenced (%s) by %.100s, asked for by %s"
+			  : "fencing of %.100s (%s) by %.100s failed, asked for by %s",
+		       e.node, action, *by ? by : "nobody", *client ? client : "nobody");
+	clusterd_journal_send(c, &e);
+}
+
 static void on_line(const json_t *line, void *data)
 {
 	const char *event = line ? json_string_value(json_object_get(line, "event")) : "lost";
@@ -329,7 +356,13 @@ static void on_line(const json_t *line, void *data)
 		pairs_take(f, json_object_get(line, "settings"));
 		roles_take(f, json_object_get(line, "roles"));
 		f->known = true;
-		settings_offer(f);
+		if (vmha_cluster_lowest(f->c->cluster) == f->c->self) {
+			settings_send(f);
+		}
+		settings_compare(f);
+	}
+	if (vmha_str_eq(event, "fence")) {
+		fence_note(f->c, line);
 	}
 	drive_blocked_look(f->c, 0);
 }

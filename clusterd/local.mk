@@ -13,7 +13,7 @@ pkglibexec_PROGRAMS += clusterd/vmha-cibwatch
 clusterd_vmha_cibwatch_CPPFLAGS = $(AM_CPPFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS)
 clusterd_vmha_cibwatch_SOURCES = clusterd/cibwatch.c
 clusterd_vmha_cibwatch_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \
-	$(CIB_LIBS) $(LIBXML_LIBS) $(GLIB_LIBS) $(JANSSON_LIBS)
+	$(CIB_LIBS) $(FENCING_LIBS) $(LIBXML_LIBS) $(GLIB_LIBS) $(JANSSON_LIBS)
 
 sbin_PROGRAMS += clusterd/vmha-clusterd
 systemdsystemunit_DATA += clusterd/vmha-clusterd.service
