@@ -132,3 +132,10 @@ for node in "${NODES[@]}"; do
 	bad=$(jq -Rc 'try (fromjson | select(.ms == null)) catch .' "$(log_of "$node")" | grep -c . || true)
 	[[ $node == node2 ]] && ((bad <= 1)) || ((bad == 0)) || fail "$node: $bad lines are no events"
 done
+
+step "a lost node, and its fencing"
+lab power off node3
+await 30 "the loss" has_text node1 "node3 is lost"
+await 60 "the fencing" has_text node1 "node3 was fenced"
+figure "$(on node1 vmha events --node node3 | grep -F "was fenced")"
+[[ $(texts node2 '.kind == "fence"') == "$(texts node1 '.kind == "fence"')" ]] || fail "node2 has another story of the fencing"
