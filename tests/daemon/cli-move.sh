@@ -52,6 +52,7 @@ lab_begin --volume dir
 await 60 "clusterd" clusterd_ready
 role_make web1
 role_to web1 node1
+migrate_over mig
 BOOT=$(boot_id web1)
 
 step "to and fro; the target is chosen and named; progress on a terminal and without"

@@ -255,6 +255,7 @@ for name in web1 web2; do
 	BOOT[$name]=$(boot_id "$name")
 done
 role_to web1 node1
+migrate_over mig
 role_to web2 node2
 for name in $CASES; do
 	"case_$name"

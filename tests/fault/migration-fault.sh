@@ -113,6 +113,7 @@ move_result() {
 lab_begin --volume dir
 role_make web1 --dirty 24:10
 role_to web1 node1
+migrate_over mig
 cluster_from node3
 for CASE in ${VMHA_TEST_CASES:-$CASES}; do
 	MOVES=$(operations web1 migrate_to)

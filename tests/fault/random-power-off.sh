@@ -119,6 +119,7 @@ for NAME in "${VMS[@]}"; do
 	role_make "$NAME" --dirty 16:4
 	BOOT[$NAME]=$(boot_id "$NAME")
 done
+migrate_over mig
 for ((ROUND = 1; ROUND <= (MOMENTS + 1) / 2; ROUND++)); do
 	run_round "$ROUND"
 done

@@ -120,6 +120,7 @@ run_case() {
 lab_begin --volume lun
 role_make web1 --disk "/clusterstorage/$VOLUME/lun1" --dirty 16:4
 role_to web1 node1
+migrate_over mig
 cluster_from node3
 for CASE in ${VMHA_TEST_CASES:-$CASES}; do
 	run_case "$CASE"
