@@ -472,10 +472,6 @@ struct vmha_cluster *vmha_cluster_new(void);
 int vmha_cluster_apply(struct vmha_cluster *state, const struct vmha_cevent *event,
 		       struct vmha_ceffects *effects);
 
-/** What @node was asked to do and has not answered, once more (after it took over a snapshot). */
-int vmha_cluster_pending(struct vmha_cluster *state, unsigned int node,
-			 struct vmha_ceffects *effects);
-
 /**
  * A state that was read from disk: nobody is known to be there, no quorum, no agent at work is
  * known.  JOINED and HELLO of the members must follow.

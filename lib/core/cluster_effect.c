@@ -163,19 +163,6 @@ void cl_pending_repeat(struct cl_turn *t, unsigned int node)
 	}
 }
 
-int vmha_cluster_pending(struct vmha_cluster *state, unsigned int node,
-			 struct vmha_ceffects *effects)
-{
-	static const struct vmha_cevent nothing;
-	struct cl_turn t = { .st = state, .ev = &nothing, .fx = effects };
-
-	vmha_ceffects_clear(effects);
-	if (node) {
-		cl_pending_repeat(&t, node);
-	}
-	return effects->failed ? -ENOMEM : 0;
-}
-
 /* --- the journal ---------------------------------------------------------------------------- */
 
 static struct vmha_cjournal *note(struct cl_turn *t, const char *kind, enum vmha_level level)
