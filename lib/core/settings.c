@@ -14,15 +14,15 @@
 static const struct vmha_setting table[] = {
 #define X(id_, name_, type_, unit_, min_, default_, max_, per_node_, choices_, text_)              \
 	[VMHA_SETTING_##id_] = {                                                                   \
-		.name = name_,                                                                     \
+		.name = (name_),                                                                   \
 		.type = VMHA_SETTING_##type_,                                                      \
-		.unit = unit_,                                                                     \
-		.min = min_,                                                                       \
-		.fallback = default_,                                                              \
-		.max = max_,                                                                       \
-		.per_node = per_node_,                                                             \
-		.choices = choices_,                                                               \
-		.text = text_,                                                                     \
+		.unit = (unit_),                                                                   \
+		.min = (min_),                                                                     \
+		.fallback = (default_),                                                            \
+		.max = (max_),                                                                     \
+		.per_node = (per_node_),                                                           \
+		.choices = (choices_),                                                             \
+		.text = (text_),                                                                   \
 	},
 	VMHA_SETTINGS(X)
 #undef X

@@ -36,7 +36,8 @@ static const char *attr(const xmlNode *node, const char *name)
 /* The next element called @name among @node and those behind it. */
 static xmlNode *element(xmlNode *node, const char *name)
 {
-	while (node && (node->type != XML_ELEMENT_NODE || strcmp((const char *)node->name, name))) {
+	while (node &&
+	       (node->type != XML_ELEMENT_NODE || strcmp((const char *)node->name, name) != 0)) {
 		node = node->next;
 	}
 	return node;
