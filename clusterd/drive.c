@@ -377,7 +377,14 @@ static gboolean job_is_over(void *key, void *value, void *data)
 	const struct vmha_mig *mig = vmha_cluster_mig(c->cluster, job->mig);
 
 	(void)key;
-	return !mig || mig->phase == VMHA_MIG_ENDED;
+	if (!mig || mig->phase == VMHA_MIG_ENDED) {
+		return true;
+	}
+	if (job->kind == VMHA_CEFFECT_HAND_OVER) {
+		return mig->phase != VMHA_MIG_ADMITTED;
+	}
+	return (job->kind == VMHA_CEFFECT_SETTLE || job->kind == VMHA_CEFFECT_CLEAR) &&
+	       mig->phase != VMHA_MIG_ENDING;
 }
 
 static void changed(struct clusterd *c)

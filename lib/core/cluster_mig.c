@@ -106,6 +106,19 @@ static int busy_begun(struct cl_turn *t, struct vmha_mig *m)
 	return 0;
 }
 
+/*
+ * Pacemaker's own reason for the move is still there (a node in standby), and the role was healed
+ * far enough for it to try again: its agent waits for a slot as the first one did.
+ */
+static int ending_begun(struct cl_turn *t, struct vmha_mig *m)
+{
+	if (!m->requeue || m->cancel || m->again || m->pending != VMHA_CEFFECT_SETTLE) {
+		return busy_begun(t, m);
+	}
+	(void)cl_to_queue(t, m);
+	return queued_begun(t, m);
+}
+
 static int queued_expired(struct cl_turn *t, struct vmha_mig *m)
 {
 	cl_say_refused(t, m, m->agent, "no slot is free: the move of %s is queued as number %llu",
@@ -508,7 +521,7 @@ static const mig_action table[VMHA_MIG_PHASES_COUNT][CL_MIG_EVENTS_COUNT] = {
 
 	ON(ENDING, HAND_OK, nothing),
 	ON(ENDING, HAND_BAD, nothing),
-	ON(ENDING, BEGUN, busy_begun),
+	ON(ENDING, BEGUN, ending_begun),
 	ON(ENDING, BEGUN_OTHER, busy_begun),
 	ON(ENDING, SETTLED, ending_settled),
 	ON(ENDING, CANCEL, ending_cancel),

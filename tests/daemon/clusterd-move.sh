@@ -178,7 +178,7 @@ case_clusterd() {
 	for where in node1 node2 "node1 node2 node3"; do
 		read -ra nodes <<<"$where"
 		step "clusterd is killed on $where in the copy"
-		lab slow node1:mig 40mbit
+		lab slow node1:mig 120mbit
 		watch web1
 		cluster crm_resource --resource web1 --move --node node2
 		await 30 "memory flowing" copying web1
@@ -194,7 +194,7 @@ case_clusterd() {
 		figure "$where killed: $(moves ".[] | select(.id == $id) | .words")"
 		await 20 "web1 managed" role_managed web1
 		role_clear web1
-		unwatch web1 1000
+		unwatch web1 3000 # the last round goes over a slow network
 		[[ $(boot_id web1) == "${BOOT[web1]}" ]] || fail "the guest was restarted"
 		case $(moves ".[] | select(.id == $id) | .result") in
 		DONE) untouched "$where killed" web1 node2 ;;

@@ -145,6 +145,33 @@ static void pacemakers_own_move_is_refused_and_healed(void)
 	fixture_end(&f);
 }
 
+static void pacemaker_tries_again_while_its_role_is_healed(void)
+{
+	struct fixture f;
+	uint64_t blocker;
+	uint64_t id;
+
+	fixture_begin(&f, 3);
+	blocker = fixture_enqueued(&f, "blocker", 1, 3);
+	fixture_copying(&f, "blocker", blocker, 1, 3);
+	CHECK_INT(fixture_begun(&f, "web", 1, 2), 0);
+	id = f.fx.mig;
+	fixture_ok(&f, VMHA_CEVENT_CHECKED, 2, id, VMHA_RESULT_NONE);
+	fixture_ok(&f, VMHA_CEVENT_EXPIRED, 1, id, VMHA_RESULT_NONE);
+	CHECK(fixture_effect(&f, VMHA_CEFFECT_REFUSE) && fixture_effect(&f, VMHA_CEFFECT_SETTLE));
+	/* a node in standby: as soon as it may, Pacemaker calls again */
+	CHECK_INT(fixture_begun(&f, "web", 1, 2), 0);
+	CHECK(!fixture_effect(&f, VMHA_CEFFECT_REFUSE));
+	CHECK_INT(fixture_phase(&f, id), VMHA_MIG_QUEUED);
+	CHECK_INT(vmha_cluster_mig(f.st, id)->agent, f.agents);
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_SETTLED, 1, id, true, VMHA_RESULT_KEPT), -EPROTO);
+	fixture_ok(&f, VMHA_CEVENT_CHECKED, 2, id, VMHA_RESULT_NONE);
+	fixture_ended(&f, blocker, 1, VMHA_RESULT_DONE);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_GO)->agent, f.agents);
+	CHECK_INT(fixture_phase(&f, id), VMHA_MIG_RUNNING);
+	fixture_end(&f);
+}
+
 static void a_recovery_comes_first(void)
 {
 	struct fixture f;
@@ -360,6 +387,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(an_agent_amid_the_settling_settles_again),
 	UNIT_TEST(pacemakers_own_move_is_checked_and_goes),
 	UNIT_TEST(pacemakers_own_move_is_refused_and_healed),
+	UNIT_TEST(pacemaker_tries_again_while_its_role_is_healed),
 	UNIT_TEST(a_recovery_comes_first),
 	UNIT_TEST(a_cancelled_move_is_not_queued_again),
 	UNIT_TEST(a_substitute_settles),
