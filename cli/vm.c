@@ -215,7 +215,8 @@ const struct vmha_command vmha_commands_vm[] = {
 	{
 		.name = "vm add",
 		.args = "NAME --xml FILE --volume VOLUME [--mode live|quick|auto] "
-			"[--cpu baseline] [--rename] [--disabled]",
+			"[--cpu baseline] [--on-guest-shutdown restart|stop] [--rename] "
+			"[--disabled]",
 		.summary = "Make a virtual machine a highly available role",
 		.help = "Checks the definition, stores it with a lease on the volume, creates the "
 			"cluster's resource and\n"
@@ -233,6 +234,9 @@ const struct vmha_command vmha_commands_vm[] = {
 			"                   quick where live does not converge)\n"
 			"  --cpu baseline   give it the CPU that all nodes can give, instead of "
 			"the XML's\n"
+			"  --on-guest-shutdown restart|stop\n"
+			"                   what becomes of it when its own operating system shuts "
+			"down (default: restart)\n"
 			"  --rename         set the XML's <name> to NAME\n"
 			"  --disabled       do not start it: later crm_resource --resource NAME "
 			"--meta "

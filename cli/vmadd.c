@@ -20,12 +20,17 @@
 #define STOP_TIMEOUT_S	       120
 #define MIGRATE_TO_TIMEOUT_S   600
 #define MIGRATE_FROM_TIMEOUT_S 120
-#define START_MARGIN_S	       60 /* behind the longest wait for a dead host's lease */
+/* Pacemaker 2.1 counts a crash that is reported by event twice: the third within ten minutes moves
+ * the role away. */
+#define FAILURES_MAX	"5"
+#define FAILURE_TIMEOUT "600s"
+#define START_MARGIN_S	60 /* behind the longest wait for a dead host's lease */
 
 struct plan {
 	struct vmha_role role;
 	const char *mode;
 	const char *cpu;
+	const char *on_guest_shutdown;
 	bool disabled;
 	struct vmha_volume_record volume;
 	char *clone;
@@ -271,13 +276,23 @@ static char *configuration_text(const struct plan *p)
 			"value='%s'/>",
 			n, p->mode);
 	}
+	if (p->on_guest_shutdown) {
+		(void)vmha_str_add(&s,
+				   "<nvpair id='%s-instance_attributes-on_guest_shutdown' "
+				   "name='on_guest_shutdown' value='%s'/>",
+				   n, p->on_guest_shutdown);
+	}
 	(void)vmha_str_add(
 		&s,
 		"</instance_attributes><meta_attributes id='%s-meta_attributes'>"
 		"<nvpair id='%s-meta_attributes-allow-migrate' name='allow-migrate' value='true'/>"
 		"<nvpair id='%s-meta_attributes-resource-stickiness' name='resource-stickiness' "
-		"value='100'/>",
-		n, n, n);
+		"value='100'/>"
+		"<nvpair id='%s-meta_attributes-migration-threshold' name='migration-threshold' "
+		"value='" FAILURES_MAX "'/>"
+		"<nvpair id='%s-meta_attributes-failure-timeout' name='failure-timeout' "
+		"value='" FAILURE_TIMEOUT "'/>",
+		n, n, n, n, n);
 	if (p->disabled) {
 		(void)vmha_str_add(&s,
 				   "<nvpair id='%s-meta_attributes-target-role' name='target-role' "
@@ -410,6 +425,7 @@ static int add_parse(int argc, char **argv, struct plan *p, const char **ret_xml
 		{ .name = "volume", .value = &volume },
 		{ .name = "mode", .value = &p->mode },
 		{ .name = "cpu", .value = &p->cpu },
+		{ .name = "on-guest-shutdown", .value = &p->on_guest_shutdown },
 		{ .name = "rename", .flag = ret_rename },
 		{ .name = "disabled", .flag = &p->disabled },
 		{ 0 },
@@ -437,6 +453,11 @@ static int add_parse(int argc, char **argv, struct plan *p, const char **ret_xml
 	}
 	if (p->cpu && strcmp(p->cpu, "baseline") != 0) {
 		return vmha_usage(err, "--cpu is baseline, not '%s'", p->cpu);
+	}
+	if (p->on_guest_shutdown && strcmp(p->on_guest_shutdown, "restart") != 0 &&
+	    strcmp(p->on_guest_shutdown, "stop") != 0) {
+		return vmha_usage(err, "--on-guest-shutdown is restart or stop, not '%s'",
+				  p->on_guest_shutdown);
 	}
 	(void)snprintf(p->role.name, sizeof(p->role.name), "%s", argv[1]);
 	(void)snprintf(p->role.volume, sizeof(p->role.volume), "%s", volume);
