@@ -475,6 +475,26 @@ int vmha_lease_acquire(const struct vmha_lease *lease, pid_t pid, uint64_t lver,
 		     : 0;
 }
 
+int vmha_lease_reclaim(const struct vmha_lease *lease, struct vmha_err **err)
+{
+	struct sanlk_resource *list[1];
+	vmha_autoclose int sock = sanlock_register();
+	union resource res;
+	int r;
+
+	if (sock < 0) {
+		return vmha_sanlock_fail(err, sock, "cannot register with sanlock");
+	}
+	(void)fcntl(sock, F_SETFD, FD_CLOEXEC);
+	resource_fill(lease, &res);
+	list[0] = &res.res;
+	r = sanlock_acquire(sock, -1, SANLK_ACQUIRE_OWNER_NOWAIT, 1, list, NULL);
+	r = r < 0 ? r : sanlock_release(sock, -1, SANLK_REL_ALL, 0, NULL);
+	return r < 0 ? vmha_sanlock_fail(err, r, "cannot free lease %s of volume %s", lease->name,
+					 lease->lockspace)
+		     : 0;
+}
+
 static bool contended(int code)
 {
 	return code == -EBUSY || code == -EEXIST || code == -EAGAIN;

@@ -159,6 +159,14 @@ int vmha_lease_acquire(const struct vmha_lease *lease, pid_t pid, uint64_t lver,
 		       struct vmha_err **err);
 
 /**
+ * Free a lease that the storage says this node has while no process of it does: storage failed when
+ * it was released.  sanlock lets only its own host do so, and only when none of its processes has
+ * it.
+ * @return 0 free; -EBUSY or -EEXIST somebody has it; negative errno
+ */
+int vmha_lease_reclaim(const struct vmha_lease *lease, struct vmha_err **err);
+
+/**
  * Does @pid hold the lease?
  * @param[out] ret_lver while held
  * @return 1 held; 0 registered, not held; -ESRCH not registered; -ECONNREFUSED sanlock silent;

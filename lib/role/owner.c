@@ -157,14 +157,24 @@ static unsigned int wait_most_s(const struct vmha_host *host)
 	return host->io_timeout_s ? vmha_sanlock_host_dead_s(host->io_timeout_s) : 0;
 }
 
+/* Of this very life of this node: start has seen that no process here has it, so storage failed
+ * when it was released, and sanlock gives it to this node again. */
+static bool lease_is_left_over(const struct vmha_action *act, const struct vmha_lease_owner *owner)
+{
+	return act->host_id && owner->host.host_id == act->host_id &&
+	       owner->host.generation == act->generation;
+}
+
 static void judge_lease(const struct vmha_action *act, struct vmha_clearance *c)
 {
 	unsigned int most_s = wait_most_s(&c->lease_owner.host);
 	char name[VMHA_NODE_SIZE];
 	size_t len = strlen(c->why);
 
-	c->lease =
-		!c->lease_owner.held || c->lease_owner.takeable ? VMHA_CLEAR_YES : VMHA_CLEAR_WAIT;
+	c->lease = !c->lease_owner.held || c->lease_owner.takeable ||
+				   lease_is_left_over(act, &c->lease_owner)
+			   ? VMHA_CLEAR_YES
+			   : VMHA_CLEAR_WAIT;
 	if (c->lease == VMHA_CLEAR_YES) {
 		return;
 	}

@@ -15,11 +15,12 @@
 #include "lib/role/owner.h"
 #include "lib/role/present.h"
 
-#define SETTLE	     VMHA_SPAN_S(5)
-#define PACE	     VMHA_SPAN_S(1)
-#define ASK_PATIENCE VMHA_SPAN_S(5)
-#define PRESS_AGAIN  VMHA_SPAN_S(10) /* a guest that still boots does not hear the first press */
-#define FORCE_MS     15000	     /* kept back of the time for the forced end */
+#define SETTLE		VMHA_SPAN_S(5)
+#define PACE		VMHA_SPAN_S(1)
+#define ASK_PATIENCE	VMHA_SPAN_S(5)
+#define PRESS_AGAIN	VMHA_SPAN_S(10) /* a guest that still boots does not hear the first press */
+#define LEFT_OVER_LOOKS 3
+#define FORCE_MS	15000 /* kept back of the time for the forced end */
 
 /* Through libvirtd; where it is dead, to QEMU itself. @return 0 pressed */
 static int power_button(const struct vmha_action *act, const struct vmha_observation *obs)
@@ -172,6 +173,32 @@ static int stop_inflight(const struct vmha_action *act, const struct vmha_observ
 	return 0;
 }
 
+/* Storage that failed when sanlock released the lease has it still: no other node could start the
+ * role while this one lives.  A release under way is given its time. */
+static void lease_clear(const struct vmha_action *act)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	struct vmha_lease_owner owner = { 0 };
+	int i;
+
+	for (i = 0; i < LEFT_OVER_LOOKS; i++) {
+		if (i) {
+			vmha_mono_pace(VMHA_SPAN_MS(200)); /* a lease on storage has no event */
+		}
+		if (!act->host_id || vmha_lease_owner(&act->lease, &owner, NULL) < 0 ||
+		    !owner.held || owner.host.host_id != act->host_id ||
+		    owner.host.generation != act->generation) {
+			return;
+		}
+	}
+	if (vmha_lease_reclaim(&act->lease, &err) < 0) {
+		vmha_log(VMHA_LOG_WARNING, "vm=%s %s", act->role.name, vmha_err_text(err));
+		return;
+	}
+	vmha_log(VMHA_LOG_WARNING, "vm=%s its lease was left on the storage and is free now",
+		 act->role.name);
+}
+
 int vmha_stop(const struct vmha_action *act, struct vmha_err **err)
 {
 	struct vmha_observation obs = { 0 };
@@ -191,6 +218,7 @@ int vmha_stop(const struct vmha_action *act, struct vmha_err **err)
 			if (stop_inflight(act, &obs) == 0) {
 				vmha_log(VMHA_LOG_INFO, "vm=%s node=%s is stopped (%s)",
 					 act->role.name, act->node, obs.text);
+				lease_clear(act);
 				return vmha_present_forget(act, err);
 			}
 			break;
