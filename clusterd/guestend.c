@@ -119,6 +119,7 @@ static void report_again(const struct report *rep)
 	struct clusterd_guest *g = g_hash_table_lookup(rep->c->guests->guests, rep->vm);
 
 	if (g && g->run.pid == rep->pid && g->tries++ < TRIES_MAX) {
+		g->still = VMHA_GUEST_UNKNOWN;
 		timer_set(g, RETRY_MS, g->ended ? on_ended : on_still);
 	}
 }
@@ -234,6 +235,10 @@ void clusterd_guest_changed(struct clusterd_guest *g)
 
 	if (g->ended || !d) {
 		return;
+	}
+	if (g->timer) { /* it stands still no longer, or for another reason */
+		g_source_remove(g->timer);
+		g->timer = 0;
 	}
 	switch (d->state) {
 	case VMHA_GUEST_IOERROR:

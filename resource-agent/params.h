@@ -52,7 +52,7 @@
 	X(on_panic, "string", "restart", 0, 0, 0, 0,                                               \
 	  "When its kernel has panicked: restart or keep",                                         \
 	  "What is to be done with a guest whose kernel has panicked and which stands still (a\n"  \
-	  "pvpanic device and <on_crash>preserve</on_crash>). restart: it counts as failed. "      \
+	  "pvpanic device and on_crash preserve). restart: it counts as failed. "                  \
 	  "keep:\n"                                                                                \
 	  "it is kept for inspection, reported as degraded. With on_crash destroy libvirt ends "   \
 	  "it,\n"                                                                                  \
