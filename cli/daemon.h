@@ -38,7 +38,8 @@ int vmha_daemon_call(struct vmha_ipc *ipc, json_t *request, struct vmha_span tim
 
 /**
  * The replicated state, as clusterd has it now.
- * @param[out] ret_state  the answer's "state", with its "quorate", "synced" and "node" added
+ * @param[out] ret_state  the answer's "state", with its "quorate", "synced", "node" and "clocks"
+ * added
  */
 int vmha_daemon_state(struct vmha_ipc *ipc, json_t **ret_state, struct vmha_err **err);
 
