@@ -115,7 +115,7 @@ static void pairs_take(struct clusterd_config *f, const json_t *list)
 			g_array_append_val(f->pairs, p);
 		}
 	}
-	qsort(f->pairs->data, f->pairs->len, sizeof(struct vmha_setting_pair), pair_compare);
+	g_array_sort(f->pairs, pair_compare);
 }
 
 static bool is_agreed(const struct clusterd_config *f)
@@ -315,7 +315,7 @@ static void roles_take(struct clusterd_config *f, const json_t *list)
 			g_array_append_val(f->roles, r);
 		}
 	}
-	qsort(f->roles->data, f->roles->len, sizeof(struct clusterd_role), role_compare);
+	g_array_sort(f->roles, role_compare);
 }
 
 /* Every node hears of it; the lowest one tells. */
