@@ -42,3 +42,14 @@ clusterd_pid() {
 clusterd_log() {
 	cat "$LAB_STATE/$1/var/log/vmha-lab-clusterd.log"
 }
+
+# clusterd_sane NODE...: each ends well when it is told to, and a sanitizer, if built in, said nothing
+clusterd_sane() {
+	local node found
+	for node in "$@"; do
+		lab service "$node" stop clusterd >/dev/null
+		[[ $(clusterd_log "$node" | tail -n 1) == *'end, status 0' ]] || fail "clusterd of $node ended badly: $(clusterd_log "$node" | tail -n 40)"
+		found=$(clusterd_log "$node" | grep -A30 -E 'ERROR: .*Sanitizer|runtime error' || true)
+		[[ -z $found ]] || fail "clusterd of $node: $found"
+	done
+}

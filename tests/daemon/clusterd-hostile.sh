@@ -54,3 +54,6 @@ on node1 /root/clusterd-tool group "$GROUP" "$SEED" || fail "cannot join the gro
 nobody_fell
 figure "log lines: $(($(lines node2) - BEFORE))"
 (($(lines node2) - BEFORE < 60)) || fail "the log is filled: $(clusterd_log node2 | tail -n 20)"
+
+step "the end"
+clusterd_sane "${NODES[@]}"

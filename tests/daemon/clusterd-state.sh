@@ -131,3 +131,6 @@ figure "node2 in sync beside a clusterd that hangs after $(($(now_ms) - BEGIN)) 
 on node3 kill -CONT "$PID"
 await_agree 20 "${NODES[@]}"
 [[ $(records) == "$KEEP" ]] || fail "records changed"
+
+step "the end"
+clusterd_sane "${NODES[@]}"

@@ -22,7 +22,7 @@
 
 #define NODES 5
 #define STEPS 300
-#define SEEDS 200
+#define SEEDS 100
 
 /* --- the fake corosync ---------------------------------------------------------------------- */
 
