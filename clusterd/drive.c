@@ -11,6 +11,7 @@
 #include "lib/base/str.h"
 
 #define COLD_TIMEOUT	VMHA_SPAN_S(1800) /* a guest may take long to power off */
+#define FOLLOW_MS	1000
 #define IDLE_ROUND_S	20
 #define IDLE_ROUNDS_MAX 2 /* Pacemaker idle so often and no agent: it will not come */
 #define TELL_AGAIN_MS	500
@@ -304,12 +305,39 @@ static void handed(struct clusterd *c, int r, const char *text, const char *why,
 	}
 }
 
+/* @return true: a move from here has its slot, or may have one, as soon as its target has answered
+ */
+static bool others_follow(const struct clusterd *c, const struct drive_job *job)
+{
+	const struct vmha_cluster *s = c->cluster;
+	unsigned int i;
+
+	for (i = 0; i < s->migs_count; i++) {
+		const struct vmha_mig *m = &s->migs[i];
+
+		if (m->id != job->mig && m->from == c->self && !m->held &&
+		    m->pending == VMHA_CEFFECT_CHECK &&
+		    (m->slot ||
+		     vmha_cluster_slots_used(s, c->self) < vmha_cluster_slots(s, c->self))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Moves that Pacemaker is told of together begin together; one that comes a moment later waits
+ * until the first has ended.  So a move waits a little for those that are about to follow.
+ */
 static void hand_over_begin(struct drive_job *job)
 {
 	const struct vmha_mig *mig = vmha_cluster_mig(job->d->c->cluster, job->mig);
 
 	if (mig && mig->mode == VMHA_MODE_cold) {
 		cold_begin(job);
+	} else if (others_follow(job->d->c, job) &&
+		   vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now())) < FOLLOW_MS) {
+		drive_job_later(job, 100, hand_over_begin);
 	} else {
 		drive_pcmk_change(job->d->pcmk, DRIVE_PREFER, job->vm, job->to, handed,
 				  drive_job_data(job));
@@ -397,6 +425,7 @@ static void refused(struct clusterd *c, const struct vmha_cevent *e, int r, cons
 {
 	drive_agents_refused(c, e, r, why);
 	drive_asks_refused(c, e, r, why);
+	drive_drain_refused(c, e);
 }
 
 static int start(struct clusterd *c, struct vmha_err **err)

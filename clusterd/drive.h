@@ -130,6 +130,7 @@ void drive_blocked_look(struct clusterd *c, unsigned int ms);
 /* --- drive_drain.c --- */
 void drive_drain_init(struct clusterd_drive *d);
 void drive_drain_free(struct clusterd_drive *d);
+void drive_drain_refused(struct clusterd *c, const struct vmha_cevent *e);
 void drive_drain_effect(struct clusterd *c, unsigned int node);
 
 /* --- drive_asks.c, ops_move.c, ops_node.c --- */

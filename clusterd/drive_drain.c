@@ -16,7 +16,8 @@
 
 #define ROUND_MS     3000
 #define LOADS_MAX    128
-#define QUEUED_AHEAD 3 /* moves that wait beside those that run: the others stay unasked */
+#define AVOIDED_LOAD 1000 /* roles; more than any node has */
+#define QUEUED_AHEAD 3	  /* moves that wait beside those that run: the others stay unasked */
 
 struct drive_drain {
 	struct clusterd *c;
@@ -128,13 +129,13 @@ static unsigned int moves_open(const struct drive_drain *n, enum vmha_mig_cause 
 	return count;
 }
 
-static void load_add(struct drive_drain *n, unsigned int node)
+static void load_add(struct drive_drain *n, unsigned int node, unsigned int roles)
 {
 	const struct vmha_cnode *to = vmha_cluster_node(n->c->cluster, node);
 
 	if (to && n->loads_count < LOADS_MAX) {
 		n->loads[n->loads_count].node = to->name;
-		n->loads[n->loads_count++].roles = 1;
+		n->loads[n->loads_count++].roles = roles;
 	}
 }
 
@@ -147,7 +148,7 @@ static void loads_plan(struct drive_drain *n)
 	n->loads_count = 0;
 	for (i = 0; i < s->migs_count; i++) {
 		if (s->migs[i].phase != VMHA_MIG_ENDED) {
-			load_add(n, s->migs[i].to);
+			load_add(n, s->migs[i].to, 1);
 		}
 	}
 }
@@ -170,9 +171,19 @@ static void move_send(struct drive_drain *n, const struct drive_fact *f, unsigne
 	e.enqueue.cause = cause;
 	e.enqueue.priority = (int)f->priority;
 	if (drive_send(n->c, &e) == 0) {
-		load_add(n, to);
+		load_add(n, to, 1);
 		g_hash_table_insert(n->tries, g_strdup(f->vm),
 				    GUINT_TO_POINTER(tries_of(n, f->vm) + 1));
+	}
+}
+
+/* Where its last move failed it goes again only when no other node scores as well. */
+static void load_avoid(struct drive_drain *n, const struct vmha_drain_role *role)
+{
+	const struct vmha_mig *last = role ? vmha_cluster_mig(n->c->cluster, role->mig) : NULL;
+
+	if (last && last->result == VMHA_RESULT_KEPT) {
+		load_add(n, last->to, AVOIDED_LOAD);
 	}
 }
 
@@ -184,14 +195,20 @@ static void role_leave(struct drive_drain *n, const struct drive_fact *f)
 	vmha_autofree char *to = NULL;
 	const struct vmha_cnode *target;
 	enum vmha_mig_mode mode;
+	size_t count;
+	int r;
 
 	if (!node || !drive_drain_mode(node->drain_policy, f->mode, tries_of(n, f->vm), &mode)) {
 		role_tell(n, f->vm, f->priority, VMHA_DROLE_FAILED,
 			  role && *role->reason ? role->reason : "it could not be moved");
 		return;
 	}
-	if (vmha_pcmk_scores_choose(n->facts.scores, f->vm, n->name, n->loads, n->loads_count, &to,
-				    NULL) < 0) {
+	count = n->loads_count;
+	load_avoid(n, role);
+	r = vmha_pcmk_scores_choose(n->facts.scores, f->vm, n->name, n->loads, n->loads_count, &to,
+				    NULL);
+	n->loads_count = count;
+	if (r < 0) {
 		role_tell(n, f->vm, f->priority, VMHA_DROLE_FAILED, "no other node may run it now");
 		return;
 	}
@@ -502,6 +519,20 @@ static void round_begin(struct drive_drain *n)
 	}
 	(void)snprintf(n->name, sizeof(n->name), "%s", node->name);
 	drive_facts_gather(n->c, n->name, &n->facts, round_do, drain_key(n->node));
+}
+
+/* The cluster did not take a move: that was no try. */
+void drive_drain_refused(struct clusterd *c, const struct vmha_cevent *e)
+{
+	struct drive_drain *n =
+		e->type == VMHA_CEVENT_ENQUEUE && e->enqueue.cause == VMHA_CAUSE_DRAIN
+			? g_hash_table_lookup(c->drive->drains, drain_key(e->enqueue.from))
+			: NULL;
+	unsigned int tries = n ? tries_of(n, e->enqueue.vm) : 0;
+
+	if (tries) {
+		g_hash_table_insert(n->tries, g_strdup(e->enqueue.vm), GUINT_TO_POINTER(tries - 1));
+	}
 }
 
 void drive_drain_effect(struct clusterd *c, unsigned int node)

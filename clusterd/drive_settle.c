@@ -79,6 +79,14 @@ static void settled(struct drive_job *job, const char *node)
 	drive_job_end(job);
 }
 
+static const char *heal_words(const struct clusterd_worker_result *res)
+{
+	if (res->status == -ETIMEDOUT) {
+		return "Pacemaker is busy with something else (a start or a recovery)";
+	}
+	return *res->errors ? res->errors : "vmha heal gave no answer";
+}
+
 static void heal_done(struct clusterd *c, const struct clusterd_worker_result *res, void *data)
 {
 	struct drive_job *job = drive_job_of(c, data);
@@ -98,9 +106,7 @@ static void heal_done(struct clusterd *c, const struct clusterd_worker_result *r
 		settled(job, node ? node : "");
 	} else {
 		why = json_string_value(json_object_get(one, "problem"));
-		settle_trouble(job, why		   ? why
-				    : *res->errors ? res->errors
-						   : "vmha heal gave no answer in time");
+		settle_trouble(job, why ? why : heal_words(res));
 	}
 	json_decref(list);
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 lab=own
+# vmha-test: timeout=1500 lab=own
 # Moves that Pacemaker begins by itself and moves that are asked for go the same way: through the
 # queue.  A refusal leaves the guest untouched and the cluster clean; what has no slot is queued; a
 # death of the agent or of any clusterd ends truthfully; a recovery does not wait for a copy.
@@ -218,7 +218,6 @@ recover() {
 	lab power on "$2"
 	await 90 "$2 back" nodes_online 3
 	await 90 "$2 has joined the volume" node_joined "$2"
-	settled 120
 	BOOT[$1]=$(boot_id "$1")
 }
 
@@ -227,6 +226,7 @@ case_recovery() {
 	role_to web2 node3
 	recover web2 node3
 	local alone=$RECOVERED_MS
+	settled 120
 	role_to web2 node3
 	step "the same during a long copy"
 	lab slow node1:mig 2mbit
