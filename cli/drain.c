@@ -28,6 +28,7 @@ struct drain {
 	struct vmha_watch watch;
 	struct vmha_mono deadline;
 	bool limited;
+	bool quiet;    /* about the roles: none of them comes back */
 	json_t *shown; /* words of each role that were printed */
 };
 
@@ -123,8 +124,10 @@ static int drain_follow(struct drain *d, json_t **ret_view, struct vmha_err **er
 					    d->node);
 		}
 		view = vmha_view_drain(state, node);
-		roles_show(d, view);
-		bar_show(d, view);
+		if (!d->quiet) {
+			roles_show(d, view);
+			bar_show(d, view);
+		}
 		r = d->limited && vmha_mono_passed(d->deadline) ? -ETIMEDOUT : 0;
 		if (r < 0 || vmha_view_drain_kind(node) != VMHA_VIEW_AT_WORK) {
 			*ret_view = vmha_steal_ptr(view);
@@ -161,9 +164,8 @@ static int drain_wait(struct drain *d, struct vmha_err **err)
 		vmha_output_step("%s is drained", d->node);
 		return vmha_output_json(vmha_steal_ptr(view));
 	}
-	return vmha_err_set(err, -EAGAIN, "%s takes no roles, but is not empty: %s%s%s", d->node,
-			    reason ? reason : "", reason && *reason && left.len ? "; " : "",
-			    left.text ? left.text : "");
+	return vmha_err_set(err, -EAGAIN, "%s takes no roles, but is not empty: %s", d->node,
+			    left.len ? left.text : (reason ? reason : ""));
 }
 
 /* @return 0, also when it is as wanted already */
@@ -413,6 +415,7 @@ static int resume_do(struct drain *d, const char *failback, bool wait, struct vm
 				 ? "; its roles come back: 'vmha status' shows how far"
 				 : "; its roles come back in the window (setting failback-window)");
 	if (wait) {
+		d->quiet = strcmp(failback, "no") == 0;
 		r = drain_follow(d, &view, err);
 		vmha_watch_clear(&d->watch);
 	}
