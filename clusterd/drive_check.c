@@ -18,15 +18,10 @@ int drive_precheck_run(struct clusterd *c, const char *vm, const char *volume, c
 	vmha_autofree char *node = vmha_str_printf("OCF_RESKEY_CRM_meta_on_node=%s", c->name);
 	vmha_autofree char *how = vmha_str_printf("OCF_RESKEY_migration_mode=%s",
 						  strcmp(mode, "cold") == 0 ? "live" : mode);
-	const char *const argv[] = { "env",
-				     name,
-				     where,
-				     node,
-				     how,
-				     "OCF_RESKEY_CRM_meta_timeout=8000",
-				     VMHA_PKGLIBEXECDIR "/vm-action",
-				     "precheck",
-				     NULL };
+	static const char program[] = VMHA_PKGLIBEXECDIR "/vm-action";
+	const char *const argv[] = { "env",   name,	  where,
+				     node,    how,	  "OCF_RESKEY_CRM_meta_timeout=8000",
+				     program, "precheck", NULL };
 
 	if (!name || !where || !node || !how) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");

@@ -199,5 +199,5 @@ print-c-flags:
 	@printf '%s\n' $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) \
 		$(JANSSON_CFLAGS) $(SANLOCK_CFLAGS) $(FUSE_CFLAGS) $(GLIB_CFLAGS) $(QB_CFLAGS) \
 		$(COROSYNC_CFLAGS) $(CIB_CFLAGS:-I%=-isystem %) $(NL_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(SYSTEMD_CFLAGS) -std=gnu11 \
-		-DVMHA_SRCDIR='"$(abs_srcdir)"'
+		-DVMHA_SRCDIR='"$(abs_srcdir)"' -DVMHA_BINDIR='"$(bindir)"'
 .PHONY: print-unit-tests print-c-flags
