@@ -230,7 +230,7 @@ char *vmha_view_words(const json_t *state, const struct vmha_view_move *m)
 	} else if (strcmp(m->phase, "ADMITTED") == 0) {
 		(void)vmha_str_add(&s, "handed to Pacemaker");
 	} else if (strcmp(m->phase, "ENDING") == 0) {
-		(void)vmha_str_add(&s, "bringing it back under management");
+		(void)vmha_str_add(&s, "settling with Pacemaker");
 	} else {
 		(void)vmha_str_add(&s, "%s", state_words(m->state));
 	}
