@@ -183,14 +183,14 @@ static int cold_run(int argc, char **argv, struct vmha_err **err)
 	sigset_t old;
 	int r = vmha_options_take(&argc, argv, opts, err);
 
-	if (r == 0 && (argc != 2 || !to)) {
-		r = vmha_usage(err, "one VM and --to are needed");
-	}
-	if (r == 0 && timeout && vmha_str_u64(timeout, 5, 86400, &timeout_s) < 0) {
-		r = vmha_usage(err, "--timeout is 5 to 86400 s, not '%s'", timeout);
-	}
 	if (r != 0) {
 		return r;
+	}
+	if (argc != 2 || !to) {
+		return vmha_usage(err, "one VM and --to are needed");
+	}
+	if (timeout && vmha_str_u64(timeout, 5, 86400, &timeout_s) < 0) {
+		return vmha_usage(err, "--timeout is 5 to 86400 s, not '%s'", timeout);
 	}
 	vmha_interrupt_hold(&old);
 	r = cold_do(argv[1], to, (unsigned int)timeout_s, err);
