@@ -10,11 +10,6 @@
 
 CASES=${VMHA_TEST_CASES:-"move refusal agent clusterd recovery queue"}
 
-# moves FILTER: of the migrations that node1's clusterd knows, newest last.
-moves() {
-	cluster vmha migration list --output json 2>/dev/null | jq -r "$1"
-}
-
 # last_move NAME: number of the newest of that role.
 last_move() {
 	moves "[.[] | select(.vm == \"$1\") | .id] | max // 0"
@@ -138,10 +133,6 @@ case_queue() {
 	untouched "the queue" web2 node3
 	no_slot_leaks
 	cluster vmha migrate web1 --to node1 >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
-}
-
-moves_ended() {
-	[[ $(moves '[.[] | select(.phase != "ENDED")] | length') == 0 ]]
 }
 
 case_agent() {

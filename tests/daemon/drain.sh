@@ -96,7 +96,7 @@ drained() {
 	figure "drain slots=$slots roles=${#VMS[@]} ms=$(($(now_ms) - start)) at_once_by_processes=$(sampled_max) at_once_by_records=$(records_max "$begin")"
 	gone_from node1 || fail "a VM is left on node1"
 	(($(sampled_max) <= slots)) || fail "$(sampled_max) migrations at once on a node of $slots slots: $(cat "$WORK/sampler.log")"
-	(($(records_max "$begin") <= $slots)) || fail "records: $(records_max "$begin") at once"
+	(($(records_max "$begin") <= slots)) || fail "records: $(records_max "$begin") at once"
 	await 30 "node1 in standby" in_standby node1
 	untouched "drain with $slots slots"
 }

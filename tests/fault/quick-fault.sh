@@ -11,7 +11,7 @@ VM=web1
 
 agent_log_says() {
 	grep -hE -- "$1" "$LAB_STATE"/node*/var/log/pacemaker/pacemaker.log "$WORK"/agent*.log 2>/dev/null |
-		tail -n 1
+		tail -n 1 || true
 }
 
 # Continued with the same boot id, or booted and said why.
@@ -34,8 +34,8 @@ nothing_is_left() {
 	! [[ -e $(role_file "$VM" state) || -e $(role_file "$VM" state.rec) ]]
 }
 
-quick_move() {
-	on node3 vmha migrate "$VM" --to node2 --mode quick >"$WORK/migrate.log" 2>&1
+quick_move() { # TO
+	on node3 vmha migrate "$VM" --to "$1" --mode quick >"$WORK/migrate.log" 2>&1
 }
 
 # watch_for CMD...: like await, but as fast as can be, for moments.
@@ -46,27 +46,30 @@ watch_for() {
 	done
 }
 
+# Not the coordinator: its successor would stop and start the role anew when the arrival is not in its
+# records yet (DESIGN.md, I2).
 lost_power_after_saved() {
-	local boot start
-	step "the source loses power after SAVED"
-	role_to "$VM" node1
+	local boot start from=node1 to=node2
+	[[ $(cluster_dc) != node1 ]] || from=node2 to=node1
+	step "the source $from loses power after SAVED"
+	role_to "$VM" "$from"
 	cluster_from node3
 	boot=$(boot_id "$VM")
 	watch "$VM"
 	# the target's storage is slow, so that the source is gone before RESTORING is over
-	lab stall-storage node2 delay 20
-	background migrate quick_move
+	lab stall-storage "$to" delay 20
+	background migrate quick_move "$to"
 	watch_for state_exists
 	start=$(now_ms)
-	lab power off node1
+	lab power off "$from"
 	SEQ=$(disk_seq "$VM")
-	step "state and record are on the volume, node1 is off"
-	lab heal node2
-	await 240 "$VM on a survivor" role_runs_on_survivor "$VM" node1
+	step "state and record are on the volume, $from is off"
+	lab heal "$to"
+	await 240 "$VM on a survivor" role_runs_on_survivor "$VM" "$from"
 	await 120 "$VM answering" ping_answers "$VM"
 	figure "source lost after SAVED: answers after $(($(now_ms) - start)) ms"
 	wait "${PIDS[migrate]}" || true
-	after_power_loss "$boot" "source lost after SAVED" node1
+	after_power_loss "$boot" "source lost after SAVED" "$from"
 }
 
 lost_power_in_restoring() {
@@ -77,7 +80,7 @@ lost_power_in_restoring() {
 	boot=$(boot_id "$VM")
 	watch "$VM"
 	lab stall-storage node2 delay 20
-	background migrate quick_move
+	background migrate quick_move node2
 	watch_for state_exists
 	watch_for restoring_on node2
 	start=$(now_ms)

@@ -102,9 +102,7 @@ run_round() {
 	lab status | grep -q "^$victim *on" || lab power on "$victim"
 	await 90 "all nodes online" nodes_online 3
 	await 90 "$victim in the volume" node_joined "$victim"
-	for name in "${VMS[@]}"; do
-		cluster vmha heal "$name" >>"$WORK/heal.log" 2>&1 || fail "vmha heal $name: $(tail -n 3 "$WORK/heal.log")"
-	done
+	await 180 "the moves ended" moves_ended
 	settled 240
 	for name in "${VMS[@]}"; do
 		await 60 "$name managed" role_managed "$name"
