@@ -37,8 +37,8 @@ counters_end() {
 	done
 }
 
-# moves FROM TO NET: a move succeeds, over NET alone.
-moves() {
+# move_over FROM TO NET: a move succeeds, over NET alone.
+move_over() {
 	counters_begin "$1"
 	cluster vmha migrate web1 --to "$2" --wait >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 	figure "$(tail -n 1 "$WORK/out.log")"
@@ -78,21 +78,21 @@ migrate_over mig mgt pub
 watch web1
 
 step "over the first network"
-moves node1 node2 mig
+move_over node1 node2 mig
 step "order changed: over that one"
 migrate_over mgt mig pub
-moves node2 node1 mgt
+move_over node2 node1 mgt
 migrate_over mig mgt pub
 
 step "the first network's cable is pulled"
 lab cut node2 mig
-moves node1 node2 mgt
+move_over node1 node2 mgt
 fell_back "node2's card is down"
 lab heal all
 step "it drops all silently"
 lab cut node2 mig --in
 start=$(now_ms)
-moves node2 node1 mgt
+move_over node2 node1 mgt
 figure "silent: moved within $(($(now_ms) - start)) ms"
 fell_back "no* answer*" # as clusterd's echoes or the agent's connect have it
 lab heal all
