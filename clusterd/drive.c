@@ -11,7 +11,7 @@
 #include "lib/base/str.h"
 
 #define COLD_TIMEOUT	VMHA_SPAN_S(1800) /* a guest may take long to power off */
-#define FOLLOW_MS	1000
+#define FOLLOW_MS	1500
 #define IDLE_ROUND_S	20
 #define IDLE_ROUNDS_MAX 2 /* Pacemaker idle so often and no agent: it will not come */
 #define TELL_AGAIN_MS	500
@@ -305,42 +305,70 @@ static void handed(struct clusterd *c, int r, const char *text, const char *why,
 	}
 }
 
-/* @return true: a move from here has its slot, or may have one, as soon as its target has answered
- */
+/* @return true: another move from here is about to be handed over as well */
 static bool others_follow(const struct clusterd *c, const struct drive_job *job)
 {
 	const struct vmha_cluster *s = c->cluster;
+	bool free = vmha_cluster_slots_used(s, c->self) < vmha_cluster_slots(s, c->self);
+	bool queued = false;
+	bool ending = false;
 	unsigned int i;
 
 	for (i = 0; i < s->migs_count; i++) {
 		const struct vmha_mig *m = &s->migs[i];
 
-		if (m->id != job->mig && m->from == c->self && !m->held &&
-		    m->pending == VMHA_CEFFECT_CHECK &&
-		    (m->slot ||
-		     vmha_cluster_slots_used(s, c->self) < vmha_cluster_slots(s, c->self))) {
+		if (m->id == job->mig || m->from != c->self || m->held) {
+			continue;
+		}
+		if (m->pending == VMHA_CEFFECT_CHECK && (m->slot || free)) {
 			return true;
 		}
+		queued = queued || m->phase == VMHA_MIG_QUEUED;
+		ending = ending || m->phase == VMHA_MIG_ENDING;
 	}
-	return false;
+	return queued && ending; /* its slot is free in a moment */
+}
+
+static void hand_over_write(struct drive_job *job)
+{
+	job->waits = false;
+	if (job->timer) {
+		g_source_remove(job->timer);
+		job->timer = 0;
+	}
+	drive_pcmk_change(job->d->pcmk, DRIVE_PREFER, job->vm, job->to, handed,
+			  drive_job_data(job));
 }
 
 /*
- * Moves that Pacemaker is told of together begin together; one that comes a moment later waits
- * until the first has ended.  So a move waits a little for those that are about to follow.
+ * Moves that Pacemaker is told of in one change begin together; one that comes a moment later waits
+ * until the first has ended.  So a move waits a little for those that are about to follow, and the
+ * last one takes all with it.
  */
 static void hand_over_begin(struct drive_job *job)
 {
 	const struct vmha_mig *mig = vmha_cluster_mig(job->d->c->cluster, job->mig);
+	GHashTableIter it;
+	void *value;
 
 	if (mig && mig->mode == VMHA_MODE_cold) {
 		cold_begin(job);
-	} else if (others_follow(job->d->c, job) &&
-		   vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now())) < FOLLOW_MS) {
+		return;
+	}
+	if (others_follow(job->d->c, job) &&
+	    vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now())) < FOLLOW_MS) {
+		job->waits = true;
 		drive_job_later(job, 100, hand_over_begin);
-	} else {
-		drive_pcmk_change(job->d->pcmk, DRIVE_PREFER, job->vm, job->to, handed,
-				  drive_job_data(job));
+		return;
+	}
+	hand_over_write(job);
+	g_hash_table_iter_init(&it, job->d->jobs);
+	while (g_hash_table_iter_next(&it, NULL, &value)) {
+		struct drive_job *other = value;
+
+		if (other->kind == VMHA_CEFFECT_HAND_OVER && other->waits) {
+			hand_over_write(other);
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ struct drive_job {
 	char from[VMHA_NODE_SIZE];
 	char to[VMHA_NODE_SIZE];
 	unsigned int rounds;
+	bool waits; /* HAND_OVER: for others, to go together */
 	struct vmha_mono begun;
 	struct clusterd_worker *worker;
 	guint timer;
