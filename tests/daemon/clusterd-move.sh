@@ -93,6 +93,7 @@ case_refusal() {
 	await 10 "the record ended" move_ended "$(last_move web1)"
 	move_is "$(last_move web1)" result KEPT || fail "result: $(cluster vmha migration show web1)"
 	figure "reason: $(moves ".[] | select(.id == $(last_move web1)) | .words")"
+	await 5 "an event that says why" events_say web1 "node2 has no bridge vmbr9"
 	! cluster vmha migrate web1 --to node3 >"$WORK/out.log" 2>&1 || fail "vmha migrate is not refused"
 	grep -qF vmbr9 "$WORK/out.log" || fail "no reason: $(cat "$WORK/out.log")"
 	figure "vmha migrate: $(cat "$WORK/out.log")"
