@@ -152,7 +152,8 @@ static void quorum_send(struct clusterd_group *g)
 	const struct vmha_cluster *state = g->c->cluster;
 
 	if (!g->quorum_known || !g->live ||
-	    (state->ring_seq == g->quorum_ring && state->quorate == g->quorum_here)) {
+	    (state->ring_seq == g->quorum_ring && !state->ring_over &&
+	     state->quorate == g->quorum_here)) {
 		return;
 	}
 	e.quorum.ring_seq = g->quorum_ring;

@@ -349,6 +349,7 @@ void vmha_cluster_restart(struct vmha_cluster *state)
 	}
 	state->quorate = false;
 	state->ring_seq = 0;
+	state->ring_over = false;
 	state->watcher = 0;
 	cl_mig_step_all(&t, CL_EV_SOURCE_AWAY, wants_all);
 	cl_mig_step_all(&t, CL_EV_TARGET_AWAY, wants_all);

@@ -263,6 +263,7 @@ struct vmha_cluster {
 	int64_t wall_ms; /* of the last event that had one */
 	bool quorate;
 	uint64_t ring_seq;     /* of the membership that `quorate` is about */
+	bool ring_over;	       /* a host was lost since: the next membership is to speak */
 	uint64_t disturbance;  /* number of the last one that is not over; 0: none */
 	unsigned int watcher;  /* node that waits for its end; 0: none is there */
 	uint64_t settings_seq; /* raised by each SETTINGS event */

@@ -108,7 +108,7 @@ int cl_event_left(struct cl_turn *t)
 	if (t->ev->leave == VMHA_LEAVE_NODEDOWN) {
 		/* only what is said about the membership that comes next counts */
 		t->st->quorate = false;
-		t->st->ring_seq++;
+		t->st->ring_over = true;
 		host_lost(t, node);
 	}
 	return 0;
@@ -157,10 +157,11 @@ int cl_event_quorum(struct cl_turn *t)
 	struct vmha_cluster *st = t->st;
 	unsigned int i;
 
-	if (q->ring_seq < st->ring_seq) {
+	if (q->ring_seq < st->ring_seq || (st->ring_over && q->ring_seq == st->ring_seq)) {
 		return cl_refuse(t, -ESTALE, "quorum of an older membership");
 	}
 	st->ring_seq = q->ring_seq;
+	st->ring_over = false;
 	if (q->quorate != st->quorate) {
 		st->quorate = q->quorate;
 		cl_node_note(t, "quorum", 0, q->quorate ? VMHA_LEVEL_info : VMHA_LEVEL_error,

@@ -173,6 +173,7 @@ static const struct codec_field cluster_fields[] = {
 	F_SINT(struct vmha_cluster, wall_ms, 0, WORD_MAX),
 	F_BOOL(struct vmha_cluster, quorate),
 	F_UINT(struct vmha_cluster, ring_seq, WORD_MAX),
+	F_BOOL(struct vmha_cluster, ring_over),
 	F_UINT(struct vmha_cluster, disturbance, WORD_MAX),
 	F_UINT(struct vmha_cluster, watcher, ID_MAX),
 	F_UINT(struct vmha_cluster, settings_seq, WORD_MAX),
