@@ -174,7 +174,8 @@ static const char *name_get(const json_t *body, const char *key)
 static void op_monitor(struct clusterd *c, struct clusterd_request *req, const json_t *body)
 {
 	const char *name = name_get(body, "vm");
-	const struct clusterd_guest *g = name ? g_hash_table_lookup(c->guests->guests, name) : NULL;
+	const struct clusterd_guest *g =
+		name && c->guests ? g_hash_table_lookup(c->guests->guests, name) : NULL;
 	const struct clusterd_domain *d = g ? clusterd_guest_domain(g) : NULL;
 	int code = c->guests ? MONITOR_LOOK : MONITOR_BLIND;
 

@@ -161,7 +161,7 @@ static void line_open(struct net_probe *p, struct line *l)
 	}
 	l->failed = false;
 	l->fd = fd;
-	l->source = g_unix_fd_add_full(G_PRIORITY_HIGH, fd, G_IO_IN, on_packet, l, NULL);
+	l->source = g_unix_fd_add_full(G_PRIORITY_DEFAULT, fd, G_IO_IN, on_packet, l, NULL);
 }
 
 static struct line *line_find(struct net_probe *p, const char *local)

@@ -135,8 +135,11 @@ static bool too_deep(const char *text, size_t len)
 
 	for (i = 0; i < len; i++) {
 		if (quoted) {
-			i += text[i] == '\\' ? 1 : 0;
-			quoted = text[i] != '"';
+			if (text[i] == '\\') {
+				i++; /* whatever it is, it does not end the string */
+			} else {
+				quoted = text[i] != '"';
+			}
 		} else if (text[i] == '"') {
 			quoted = true;
 		} else if (text[i] == '{' || text[i] == '[') {
@@ -216,7 +219,7 @@ static void on_closed(void *owner, uint64_t client)
 	size_t i;
 
 	(void)g_hash_table_remove(s->subscribers, &client);
-	for (i = 0; clusterd_modules[i]; i++) {
+	for (i = 0; s->c->started && clusterd_modules[i]; i++) {
 		if (clusterd_modules[i]->closed) {
 			clusterd_modules[i]->closed(s->c, client);
 		}

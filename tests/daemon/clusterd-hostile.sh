@@ -40,6 +40,12 @@ OUT=$(on node1 setpriv --reuid nobody --regid nogroup --clear-groups /root/clust
 OUT=$(on node1 setpriv --reuid nobody --regid haclient --clear-groups /root/clusterd-tool call '{"v":1,"op":"hello"}' 2>&1) ||
 	fail "group haclient is refused: $OUT"
 
+step "nesting is counted outside of strings"
+DEEP=$(printf '[%.0s' {1..40})
+clusterd_call node1 '{"v":1,"op":"hello","text":"\" '"$DEEP"'"}' >/dev/null || fail "brackets in a text are refused"
+! clusterd_call node1 '{"v":1,"op":"hello","text":"\"","deep":'"$DEEP$(tr '[' ']' <<<"$DEEP")"'}' >"$WORK/deep.log" 2>&1 ||
+	fail "a request of 40 levels is taken: $(cat "$WORK/deep.log")"
+
 step "$IPC requests of garbage over IPC"
 BEFORE=$(lines node1)
 on node1 /root/clusterd-tool ipc "$IPC" "$SEED" || fail "the service does not answer any more"

@@ -120,6 +120,19 @@ lab service node2 restart corosync >/dev/null
 await_agree 40 "${NODES[@]}"
 [[ $(clusterd_pid node2) == "$PID" ]] || fail "clusterd of node2 was restarted"
 
+step "without corosync clusterd waits, and answers that it does"
+lab service node2 stop corosync >/dev/null
+lab service node2 stop clusterd >/dev/null
+background late start node2 # which waits until it is in sync
+await 20 "an answer" clusterd_call node2 '{"v":1,"op":"hello"}'
+PID=$(clusterd_pid node2)
+clusterd_call node2 '{"v":1,"op":"monitor","vm":"web1","pid":1}' >"$WORK/monitor.log" 2>&1 || true
+clusterd_call node2 '{"v":1,"op":"hello"}' >/dev/null || fail "no answer: $(clusterd_log node2 | tail -n 5)"
+lab service node2 start corosync >/dev/null
+wait "${PIDS[late]}" || fail "clusterd of node2 does not come to be in sync"
+await_agree 40 "${NODES[@]}"
+[[ $(clusterd_pid node2) == "$PID" ]] || fail "clusterd of node2 fell"
+
 step "a node that hangs while another joins does not stop the rest"
 PID=$(clusterd_pid node3)
 on node3 kill -STOP "$PID"
