@@ -258,6 +258,9 @@ static void undo(const struct volume_new *v)
 	if (v->configured) {
 		(void)vmha_pcmk_meta_set(clone, "target-role", "Stopped", NULL);
 		(void)vmha_pcmk_settle(STOP_S + 30, NULL);
+		/* while the resource is known: a failure left would keep its next namesake off */
+		(void)vmha_pcmk_cleanup(v->name, NULL, NULL);
+		(void)vmha_pcmk_settle(STOP_S, NULL);
 		if (still_active(v->name) || vmha_pcmk_unconfigure(xpath, &why) < 0) {
 			vmha_output_warn(
 				"resource %s could not be removed (%s): stop and delete it, "
@@ -266,7 +269,6 @@ static void undo(const struct volume_new *v)
 				VMHA_VOLUME_META);
 			return;
 		}
-		(void)vmha_pcmk_cleanup(v->name, NULL, NULL);
 	}
 	if (v->files_made) {
 		vmha_volume_storage_remove(v->path);
