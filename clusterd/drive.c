@@ -86,6 +86,8 @@ void *drive_job_data(const struct drive_job *job)
 	return (void *)(uintptr_t)job->serial;
 }
 
+const char drive_vmha[] = VMHA_BINDIR "/vmha";
+
 static void job_free(void *data)
 {
 	struct drive_job *job = data;
@@ -241,8 +243,8 @@ static void cold_begin(struct drive_job *job)
 {
 	vmha_autofree char *limit =
 		vmha_str_printf("%lld", (long long)(vmha_span_ms(COLD_TIMEOUT) / 1000));
-	const char *const argv[] = { VMHA_BINDIR "/vmha", "cold", job->vm, "--to", job->to,
-				     "--timeout",	  limit,  NULL };
+	const char *const argv[] = { drive_vmha, "cold",      job->vm, "--to",
+				     job->to,	 "--timeout", limit,   NULL };
 	vmha_autoerr struct vmha_err *err = NULL;
 
 	drive_job_tell(job, VMHA_CEVENT_HANDED, true, VMHA_RESULT_NONE, "");

@@ -147,4 +147,7 @@ void drive_op_drain(struct clusterd *c, struct clusterd_request *req, const json
 void drive_op_resume(struct clusterd *c, struct clusterd_request *req, const json_t *body);
 void drive_op_precheck(struct clusterd *c, struct clusterd_request *req, const json_t *body);
 
+/** The command line tool, which clusterd runs for what it can do already. */
+extern const char drive_vmha[];
+
 #endif

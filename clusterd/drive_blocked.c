@@ -71,16 +71,10 @@ static void heal_done(struct clusterd *c, const struct clusterd_worker_result *r
 
 static void heal_begin(struct drive_blocked *b, const char *vm, const char *reason)
 {
-	const char *const argv[] = { "env",
-				     "VMHA_HEAL_OWN=1",
-				     VMHA_BINDIR "/vmha",
-				     "--output",
-				     "json",
-				     "heal",
-				     vm,
-				     "--timeout",
-				     HEAL_S,
-				     NULL };
+	const char *const argv[] = {
+		"env", "VMHA_HEAL_OWN=1", drive_vmha, "--output", "json", "heal",
+		vm,    "--timeout",	  HEAL_S,     NULL
+	};
 
 	(void)snprintf(b->reason, sizeof(b->reason), "%s", reason);
 	if (clusterd_worker_run(b->c, argv, NULL, HEAL_TIMEOUT, heal_done, b, &b->worker, NULL) ==

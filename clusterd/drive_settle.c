@@ -115,10 +115,8 @@ static void heal_begin(struct drive_job *job)
 {
 	unsigned int limit_s = MIN(HEAL_FIRST_S << MIN(job->rounds, 4), HEAL_S);
 	vmha_autofree char *limit = vmha_str_printf("%u", limit_s);
-	const char *const argv[] = {
-		"env",	"VMHA_HEAL_OWN=1", VMHA_BINDIR "/vmha", "--output", "json",
-		"heal", job->vm,	   "--timeout",		limit,	    NULL
-	};
+	const char *const argv[] = { "env",  "VMHA_HEAL_OWN=1", drive_vmha,  "--output", "json",
+				     "heal", job->vm,		"--timeout", limit,	 NULL };
 	vmha_autoerr struct vmha_err *err = NULL;
 
 	job->rounds++;

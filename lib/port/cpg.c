@@ -106,9 +106,9 @@ static int fail(struct vmha_cpg *cpg, cs_error_t cs, const char *what, struct vm
 int vmha_cpg_open(struct vmha_cpg **ret, const char *group, const struct vmha_cpg_hooks *hooks,
 		  void *owner, struct vmha_err **err)
 {
-	cpg_model_v1_data_t model = { .model = CPG_MODEL_V1,
-				      .cpg_deliver_fn = on_deliver,
-				      .cpg_confchg_fn = on_confchg };
+	cpg_model_v1_data_t callbacks = { .model = CPG_MODEL_V1,
+					  .cpg_deliver_fn = on_deliver,
+					  .cpg_confchg_fn = on_confchg };
 	struct cpg_name name = { .length = (uint32_t)strlen(group) };
 	struct vmha_cpg *cpg = calloc(1, sizeof(*cpg));
 	cs_error_t cs;
@@ -120,7 +120,7 @@ int vmha_cpg_open(struct vmha_cpg **ret, const char *group, const struct vmha_cp
 	(void)memcpy(name.value, group, name.length);
 	cpg->hooks = hooks;
 	cpg->owner = owner;
-	cs = cpg_model_initialize(&cpg->handle, CPG_MODEL_V1, (cpg_model_data_t *)&model, cpg);
+	cs = cpg_model_initialize(&cpg->handle, CPG_MODEL_V1, (cpg_model_data_t *)&callbacks, cpg);
 	if (cs != CS_OK) {
 		cpg->handle = 0;
 		return fail(cpg, cs, "cannot connect to process groups", err);

@@ -25,7 +25,7 @@ static int parse(const char *text, struct vmha_plan *ret)
 
 static void plan_is_read(void)
 {
-	struct vmha_plan p;
+	struct vmha_plan p = { 0 };
 
 	CHECK_INT(parse("{\"ok\":true,\"id\":42,\"trace\":\"ab\",\"mode\":\"auto\",\"networks\":"
 			"[" NETWORK ",{\"name\":\"six\",\"address\":\"fd00::2\"}],\"streams\":4,"
@@ -54,7 +54,7 @@ static void plan_is_read(void)
 
 static void what_is_missing_has_a_default(void)
 {
-	struct vmha_plan p;
+	struct vmha_plan p = { 0 };
 
 	CHECK_INT(parse("{\"ok\":true,\"id\":1}", &p), 0);
 	CHECK_INT(p.networks_count, 0);
@@ -88,11 +88,11 @@ static void garbage_is_refused(void)
 		"{\"ok\":true,\"id\":1,\"networks\":[{\"name\":\"a\",\"address\":\"node2\"}]}",
 		"{\"ok\":true,\"id\":1,\"networks\":[{\"name\":\"a\",\"address\":\"1.2.3.4/24\"}]}",
 		"{\"ok\":true,\"id\":1,\"networks\":[{\"address\":\"1.2.3.4\"}]}",
-		"{\"ok\":true,\"id\":1,\"networks\":[{\"name\":\"a\",\"address\":\"1.2.3.4\","
-		"\"local\":\"x\"}]}",
+		"{\"ok\":true,\"id\":1,\"networks\":[{\"name\":\"a\",\"address\":\"::1\",\"local\":"
+		"0}]}",
 		"{\"ok\":true,\"id\":1,\"trace\":\"0123456789012345678901234567890123456789\"}",
 	};
-	struct vmha_plan p;
+	struct vmha_plan p = { 0 };
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -103,7 +103,7 @@ static void garbage_is_refused(void)
 static void too_many_networks_are_cut(void)
 {
 	vmha_autostr struct vmha_str text = { 0 };
-	struct vmha_plan p;
+	struct vmha_plan p = { 0 };
 	int i;
 
 	CHECK_INT(vmha_str_add(&text, "{\"ok\":true,\"id\":1,\"networks\":[" NETWORK), 0);
