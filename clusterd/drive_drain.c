@@ -29,6 +29,7 @@ struct drive_drain {
 	GHashTable *tries;			/* role -> GUINT of moves that were asked for */
 	struct vmha_pcmk_load loads[LOADS_MAX]; /* on their way, as far as this round knows */
 	size_t loads_count;
+	uint64_t seq; /* events that were applied when this round began to look */
 	struct drive_facts facts;
 };
 
@@ -221,6 +222,30 @@ static void role_leave(struct drive_drain *n, const struct drive_fact *f)
 
 /* --- a round of a drain --------------------------------------------------------------------- */
 
+static bool role_arrives(const struct drive_drain *n, const struct drive_fact *f)
+{
+	return drive_drain_arrives(n->c->cluster, n->node, n->seq, f);
+}
+
+/*
+ * A role gets its ban as soon as it is not here.  Not while a move still brings it: to break that
+ * off is too late once the guest is switched over (running_target_closed()).
+ *
+ *   the move of a role to this node       the drain of this node
+ *   -------------------------------       ----------------------
+ *   RUNNING, SWITCHOVER
+ *                                         CLOSING: the move goes on
+ *   guest runs here, agent says DONE
+ *                                         look: Pacemaker has the role on the source only
+ *   migrate_from not begun, or open       a ban now, and Pacemaker would stop the role on both
+ *                                         nodes and start it on a third: the guest is rebooted.
+ *                                         So: no ban; and the drain is not over
+ *   migrate_from done, CLEAR, SETTLED
+ *                                         a round that looked before this, and ends after it: as
+ *                                         above (ended_seq > seq)
+ *                                         next round: the role is here, and leaves as any other;
+ *                                         not here, the move was undone: it gets its ban
+ */
 static void bans_add(struct drive_drain *n)
 {
 	size_t i;
@@ -228,7 +253,7 @@ static void bans_add(struct drive_drain *n)
 	for (i = 0; i < n->facts.count; i++) {
 		const struct drive_fact *f = &n->facts.items[i];
 
-		if (!f->banned && !f->here) {
+		if (!f->banned && !f->here && !role_arrives(n, f)) {
 			drive_pcmk_change(n->c->drive->pcmk, DRIVE_BAN, f->vm, n->name, NULL, NULL);
 		}
 	}
@@ -289,7 +314,7 @@ static void roles_leave(struct drive_drain *n)
 	}
 }
 
-/* @return true: some role is on its way, or still to be asked */
+/* @return true: some role is on its way, here or away, or still to be asked */
 static bool roles_open(const struct drive_drain *n, struct vmha_str *failed)
 {
 	bool open = moves_open(n, VMHA_CAUSE_DRAIN) > 0;
@@ -300,6 +325,7 @@ static bool roles_open(const struct drive_drain *n, struct vmha_str *failed)
 		const struct vmha_drain_role *role = role_of(n, f->vm);
 
 		if (!f->here) {
+			open = open || role_arrives(n, f);
 			continue;
 		}
 		if (role && role->state == VMHA_DROLE_FAILED) {
@@ -518,6 +544,7 @@ static void round_begin(struct drive_drain *n)
 		return;
 	}
 	(void)snprintf(n->name, sizeof(n->name), "%s", node->name);
+	n->seq = n->c->cluster->seq;
 	drive_facts_gather(n->c, n->name, &n->facts, round_do, drain_key(n->node));
 }
 

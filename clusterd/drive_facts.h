@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/core/cluster.h"
 #include "lib/port/pcmk.h"
@@ -20,6 +21,7 @@ struct drive_fact {
 	bool here;		 /* active on the node, there only or there too */
 	bool banned;		 /* from the node */
 	bool steady;		 /* runs, managed, nothing is being done with it */
+	bool migrating;		 /* Pacemaker moves it now */
 	bool stuck;		 /* cannot be moved by anybody until an administrator acts */
 	char why[64];		 /* it is stuck */
 };
@@ -51,6 +53,13 @@ void drive_facts_bans(struct drive_facts *f, char *const *roles, size_t count);
  */
 bool drive_drain_mode(enum vmha_drain_policy policy, enum vmha_mig_mode own, unsigned int tries,
 		      enum vmha_mig_mode *ret_mode);
+
+/**
+ * May the role still come to @node, which takes no roles any more, by a move from before that?
+ * @param seq events that were applied when the look at Pacemaker began which @fact comes from
+ */
+bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, uint64_t seq,
+			 const struct drive_fact *fact);
 
 /** Is @minute of the day within "HH:MM-HH:MM"?  Over midnight too. @return true without a window */
 bool drive_window_open(const char *window, int minute);

@@ -51,6 +51,7 @@ static void fact_place(struct drive_fact *f, const struct vmha_pcmk_resource *x,
 	if (x->nodes_count == 1) {
 		(void)snprintf(f->place, sizeof(f->place), "%s", x->nodes[0]);
 	}
+	f->migrating = strcmp(x->state, "Migrating") == 0 || strcmp(x->pending, "Migrating") == 0;
 	f->stuck = maintenance || (!x->managed && !x->blocked);
 	if (f->stuck) {
 		(void)snprintf(f->why, sizeof(f->why), "%s",
@@ -151,6 +152,28 @@ bool drive_drain_mode(enum vmha_drain_policy policy, enum vmha_mig_mode own, uns
 	}
 	*ret_mode = modes[tries];
 	return true;
+}
+
+bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, uint64_t seq,
+			 const struct drive_fact *fact)
+{
+	bool open = false;
+	unsigned int i;
+
+	for (i = 0; i < state->migs_count; i++) {
+		const struct vmha_mig *m = &state->migs[i];
+
+		if (strcmp(m->vm, fact->vm) != 0) {
+			continue;
+		}
+		open = open || m->phase != VMHA_MIG_ENDED;
+		/* one that ended after the look may have brought it meanwhile */
+		if (m->to == node && (m->phase != VMHA_MIG_ENDED || m->ended_seq > seq)) {
+			return true;
+		}
+	}
+	/* of a move that was not announced nobody here knows where it goes */
+	return fact->migrating && !fact->here && !open;
 }
 
 bool drive_window_open(const char *window, int minute)

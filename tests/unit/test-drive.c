@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "clusterd/drive_facts.h"
@@ -67,6 +68,7 @@ static void only_a_role_at_rest_is_steady(void)
 	CHECK(f.node_ready);
 	CHECK(drive_facts_find(&f, "a")->steady && drive_facts_find(&f, "a")->here);
 	CHECK(!drive_facts_find(&f, "b")->steady && drive_facts_find(&f, "b")->here);
+	CHECK(drive_facts_find(&f, "b")->migrating && !drive_facts_find(&f, "a")->migrating);
 	CHECK(!drive_facts_find(&f, "low")->here);
 	CHECK_STR(drive_facts_find(&f, "low")->place, "n2");
 	CHECK(drive_facts_find(&f, "high")->here && !drive_facts_find(&f, "high")->steady);
@@ -92,6 +94,39 @@ static void bans_are_noted(void)
 	CHECK(drive_facts_find(&f, "low")->banned);
 	CHECK(!drive_facts_find(&f, "a")->banned);
 	drive_facts_clear(&f);
+}
+
+static void a_role_that_a_move_brings_is_not_banned_yet(void)
+{
+	vmha_autofree struct vmha_cluster *state = vmha_cluster_new();
+	struct drive_fact fact = { .vm = "a", .place = "n1" };
+	struct vmha_mig *m;
+
+	CHECK(state != NULL);
+	CHECK(!drive_drain_arrives(state, 2, 10, &fact));
+	m = &state->migs[state->migs_count++];
+	(void)snprintf(m->vm, sizeof(m->vm), "a");
+	m->id = 1;
+	m->from = 1;
+	m->to = 2;
+	m->phase = VMHA_MIG_RUNNING;
+	CHECK(drive_drain_arrives(state, 2, 10, &fact));
+	m->phase = VMHA_MIG_ENDING; /* its agent is done, Pacemaker is not */
+	CHECK(drive_drain_arrives(state, 2, 10, &fact));
+	CHECK(!drive_drain_arrives(state, 1, 10, &fact)); /* leaves that one */
+	fact.migrating = true;
+	CHECK(!drive_drain_arrives(state, 3, 10, &fact)); /* goes elsewhere */
+	fact.migrating = false;
+	m->phase = VMHA_MIG_ENDED;
+	m->ended_seq = 11; /* after the look: what it saw is no longer true */
+	CHECK(drive_drain_arrives(state, 2, 10, &fact));
+	CHECK(!drive_drain_arrives(state, 2, 11, &fact));
+	(void)snprintf(m->vm, sizeof(m->vm), "b");
+	CHECK(!drive_drain_arrives(state, 2, 10, &fact));
+	fact.migrating = true; /* nobody has said to which node */
+	CHECK(drive_drain_arrives(state, 2, 11, &fact));
+	fact.here = true;
+	CHECK(!drive_drain_arrives(state, 2, 11, &fact));
 }
 
 static void a_drain_goes_as_far_as_its_policy(void)
@@ -145,6 +180,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(roles_leave_in_the_order_of_their_priority),
 	UNIT_TEST(only_a_role_at_rest_is_steady),
 	UNIT_TEST(bans_are_noted),
+	UNIT_TEST(a_role_that_a_move_brings_is_not_banned_yet),
 	UNIT_TEST(a_drain_goes_as_far_as_its_policy),
 	UNIT_TEST(a_window_may_go_over_midnight),
 };
