@@ -6,18 +6,21 @@
  *   agent failed before it asked, or this daemon did not run then.  It is healed as any other.
  * - A role that failed, and must be recovered, while others are being copied: Pacemaker would wait
  *   for the copies.  They are broken off; once for each failure, so that a role which cannot run
- *   holds nothing up for ever.
+ *   holds nothing up for ever.  Pacemaker keeps failures long after their recovery: those of the
+ *   first look after a start, and those of a role that runs well, are nothing new.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "clusterd/drive.h"
+#include "clusterd/drive_facts.h"
 #include "lib/base/cleanup.h"
 
 #define LOOK_MS	     700 /* a record of its move may be on the way */
 #define AGAIN_MS     5000
 #define HEAL_S	     "60"
 #define HEAL_TIMEOUT VMHA_SPAN_S(90)
+#define KNOWN_MAX    1024 /* failures beside those of now: then these are learnt anew */
 
 struct drive_blocked {
 	struct clusterd *c;
@@ -25,14 +28,15 @@ struct drive_blocked {
 	char vm[VMHA_NAME_SIZE]; /* being healed; "" none: one at a time */
 	char reason[192];
 	struct clusterd_worker *worker;
-	GHashTable *failures; /* role -> when: those that are known already */
+	GHashTable *failures; /* those that are known already, as failure_key() has them */
+	bool looked;	      /* once since the start: `failures` is filled */
 };
 
 void drive_blocked_init(struct clusterd_drive *d)
 {
 	d->blocked = g_new0(struct drive_blocked, 1);
 	d->blocked->c = d->c;
-	d->blocked->failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	d->blocked->failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 void drive_blocked_free(struct clusterd_drive *d)
@@ -105,25 +109,44 @@ static bool copies_run(const struct vmha_cluster *s)
 	return false;
 }
 
-static void failure_look(struct drive_blocked *b, const struct vmha_pcmk_state *s,
-			 const struct vmha_pcmk_failure *f)
+/* A role may have failed on several nodes, and in several ways: each is one of its own. */
+static char *failure_key(const struct vmha_pcmk_failure *f)
+{
+	return g_strdup_printf("%s %s %s %s", f->role, f->op, f->node, f->when);
+}
+
+/* @return true: the role must be recovered, and nobody has looked at this failure of it */
+static bool failure_calls(const struct drive_blocked *b, const struct vmha_pcmk_state *s,
+			  const struct vmha_pcmk_failure *f, bool is_new)
 {
 	const struct vmha_pcmk_resource *x = vmha_pcmk_resource_find(s, f->role);
-	const char *known = g_hash_table_lookup(b->failures, f->role);
-	struct vmha_cevent e;
 
-	if (!x || strcmp(x->agent, "ocf:vmha:vm") != 0 || (known && strcmp(known, f->when) == 0)) {
-		return;
+	return is_new && b->looked && x && strcmp(x->agent, "ocf:vmha:vm") == 0 &&
+	       strncmp(f->op, "migrate_", strlen("migrate_")) != 0 && drive_role_recovers(x) &&
+	       vmha_cluster_lowest(b->c->cluster) == b->c->self && copies_run(b->c->cluster);
+}
+
+static void failures_look(struct drive_blocked *b, const struct vmha_pcmk_state *s)
+{
+	struct vmha_cevent e;
+	size_t i;
+
+	if (g_hash_table_size(b->failures) > KNOWN_MAX + s->failures_count) {
+		g_hash_table_remove_all(b->failures);
+		b->looked = false;
 	}
-	g_hash_table_insert(b->failures, g_strdup(f->role), g_strdup(f->when));
-	if (strncmp(f->op, "migrate_", strlen("migrate_")) == 0 || x->blocked || !x->managed ||
-	    vmha_cluster_lowest(b->c->cluster) != b->c->self || !copies_run(b->c->cluster)) {
-		return;
+	for (i = 0; i < s->failures_count; i++) {
+		const struct vmha_pcmk_failure *f = &s->failures[i];
+		bool is_new = g_hash_table_add(b->failures, failure_key(f));
+
+		if (failure_calls(b, s, f, is_new)) {
+			drive_event(b->c, VMHA_CEVENT_DISTURBED, &e);
+			(void)snprintf(e.mig.reason, sizeof(e.mig.reason), "%s of %s failed on %s",
+				       f->op, f->role, f->node);
+			(void)drive_send(b->c, &e);
+		}
 	}
-	drive_event(b->c, VMHA_CEVENT_DISTURBED, &e);
-	(void)snprintf(e.mig.reason, sizeof(e.mig.reason), "%s of %s failed on %s", f->op, f->role,
-		       f->node);
-	(void)drive_send(b->c, &e);
+	b->looked = b->looked || s->dc_present; /* without one it may not have them all yet */
 }
 
 static void state_answer(struct clusterd *c, int r, const struct vmha_pcmk_state *s,
@@ -134,8 +157,8 @@ static void state_answer(struct clusterd *c, int r, const struct vmha_pcmk_state
 
 	(void)why;
 	(void)data;
-	for (i = 0; b && r == 0 && c->synced && i < s->failures_count; i++) {
-		failure_look(b, s, &s->failures[i]);
+	if (b && r == 0 && c->synced) {
+		failures_look(b, s);
 	}
 	if (!b || *b->vm || !c->synced || !c->quorate) {
 		return; /* looks again when it has healed, or is in sync */

@@ -61,6 +61,9 @@ bool drive_drain_mode(enum vmha_drain_policy policy, enum vmha_mig_mode own, uns
 bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, uint64_t seq,
 			 const struct drive_fact *fact);
 
+/** Has Pacemaker something to do until the role runs well where it is meant to run? */
+bool drive_role_recovers(const struct vmha_pcmk_resource *role);
+
 /** Is @minute of the day within "HH:MM-HH:MM"?  Over midnight too. @return true without a window */
 bool drive_window_open(const char *window, int minute);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clusterd/drive_facts.h"
 
@@ -174,6 +175,16 @@ bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, ui
 	}
 	/* of a move that was not announced nobody here knows where it goes */
 	return fact->migrating && !fact->here && !open;
+}
+
+bool drive_role_recovers(const struct vmha_pcmk_resource *role)
+{
+	bool runs = strcmp(role->state, "Migrating") == 0 ||
+		    (strcmp(role->state, "Started") == 0 && role->nodes_count == 1);
+	bool well = runs && !role->failed;
+
+	return role->managed && !role->blocked && !well &&
+	       strcasecmp(role->target_role, "Stopped") != 0;
 }
 
 bool drive_window_open(const char *window, int minute)

@@ -164,6 +164,35 @@ static void a_drain_goes_as_far_as_its_policy(void)
 	}
 }
 
+static void only_what_is_not_well_recovers(void)
+{
+	struct vmha_pcmk_resource role = { .state = "Started",
+					   .target_role = "",
+					   .pending = "",
+					   .managed = true,
+					   .nodes_count = 1,
+					   .nodes = { "n1" } };
+
+	CHECK(!drive_role_recovers(&role)); /* an old failure, long over */
+	role.state = "Migrating";
+	CHECK(!drive_role_recovers(&role));
+	role.state = "Started";
+	role.failed = true;
+	CHECK(drive_role_recovers(&role));
+	role.blocked = true;
+	CHECK(!drive_role_recovers(&role)); /* healed, not recovered */
+	role.blocked = false;
+	role.managed = false;
+	CHECK(!drive_role_recovers(&role));
+	role.managed = true;
+	role.failed = false;
+	role.state = "Stopped";
+	role.nodes_count = 0;
+	CHECK(drive_role_recovers(&role));
+	role.target_role = "Stopped";
+	CHECK(!drive_role_recovers(&role));
+}
+
 static void a_window_may_go_over_midnight(void)
 {
 	CHECK(drive_window_open(NULL, 0));
@@ -182,6 +211,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(bans_are_noted),
 	UNIT_TEST(a_role_that_a_move_brings_is_not_banned_yet),
 	UNIT_TEST(a_drain_goes_as_far_as_its_policy),
+	UNIT_TEST(only_what_is_not_well_recovers),
 	UNIT_TEST(a_window_may_go_over_midnight),
 };
 
