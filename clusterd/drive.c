@@ -10,11 +10,12 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 
-#define COLD_TIMEOUT	VMHA_SPAN_S(1800) /* a guest may take long to power off */
-#define FOLLOW_MS	1500
-#define IDLE_ROUND_S	20
-#define IDLE_ROUNDS_MAX 2 /* Pacemaker idle so often and no agent: it will not come */
-#define TELL_AGAIN_MS	500
+#define COLD_TIMEOUT	  VMHA_SPAN_S(1800) /* a guest may take long to power off */
+#define COLD_QUIET_ROUNDS 10		    /* of a second */
+#define FOLLOW_MS	  1500
+#define IDLE_ROUND_S	  20
+#define IDLE_ROUNDS_MAX	  2 /* Pacemaker idle so often and no agent: it will not come */
+#define TELL_AGAIN_MS	  500
 
 void drive_event(struct clusterd *c, enum vmha_cevent_type type, struct vmha_cevent *ret_event)
 {
@@ -96,6 +97,7 @@ static void job_free(void *data)
 	if (job->timer) {
 		g_source_remove(job->timer);
 	}
+	drive_pcmk_forget(job->d->pcmk, drive_job_data(job));
 	g_free(job);
 }
 
@@ -239,21 +241,69 @@ static void cold_done(struct clusterd *c, const struct clusterd_worker_result *r
 	drive_settle_begin(job);
 }
 
-static void cold_begin(struct drive_job *job)
+static void cold_run(struct drive_job *job)
 {
+	/* each of its halves has this time */
 	vmha_autofree char *limit =
-		vmha_str_printf("%lld", (long long)(vmha_span_ms(COLD_TIMEOUT) / 1000));
+		vmha_str_printf("%lld", (long long)(vmha_span_ms(COLD_TIMEOUT) / 2000));
 	const char *const argv[] = { drive_vmha, "cold",      job->vm, "--to",
 				     job->to,	 "--timeout", limit,   NULL };
 	vmha_autoerr struct vmha_err *err = NULL;
 
-	drive_job_tell(job, VMHA_CEVENT_HANDED, true, VMHA_RESULT_NONE, "");
 	if (clusterd_worker_run(job->d->c, argv, NULL, COLD_TIMEOUT, cold_done, drive_job_data(job),
 				&job->worker, &err) < 0) {
 		drive_job_tell(job, VMHA_CEVENT_HANDED, false, VMHA_RESULT_NONE,
 			       vmha_err_text(err));
 		drive_job_end(job);
 	}
+}
+
+static void cold_look(struct drive_job *job);
+
+static void cold_answer(struct clusterd *c, int r, const struct vmha_pcmk_state *s, const char *why,
+			void *data)
+{
+	struct drive_job *job = drive_job_of(c, data);
+	const struct vmha_pcmk_resource *x =
+		job && r == 0 ? vmha_pcmk_resource_find(s, job->vm) : NULL;
+	bool started = x && strcmp(x->state, "Started") == 0 && x->nodes_count == 1;
+
+	(void)why;
+	if (!job) {
+		return;
+	}
+	if (started && strcmp(x->nodes[0], job->to) == 0) {
+		drive_job_tell(job, VMHA_CEVENT_SETTLED, true, VMHA_RESULT_DONE, "");
+		drive_job_end(job);
+		return;
+	}
+	job->rounds = started || (x && strcmp(x->state, "Stopped") == 0) ? job->rounds + 1 : 0;
+	if (job->rounds < COLD_QUIET_ROUNDS) {
+		drive_job_later(job, 1000, cold_look);
+	} else {
+		cold_run(job);
+	}
+}
+
+/*
+ * It was begun in an earlier life of this daemon, and its child may live on.  When nothing has
+ * happened to the role for a while the child is gone: another one goes on from there.
+ */
+static void cold_look(struct drive_job *job)
+{
+	drive_pcmk_state(job->d->pcmk, cold_answer, drive_job_data(job));
+}
+
+static void cold_begin(struct drive_job *job)
+{
+	const struct vmha_mig *mig = vmha_cluster_mig(job->d->c->cluster, job->mig);
+
+	if (mig && mig->handed) {
+		cold_look(job);
+		return;
+	}
+	drive_job_tell(job, VMHA_CEVENT_HANDED, true, VMHA_RESULT_NONE, "");
+	cold_run(job);
 }
 
 static void hand_over_watch(struct drive_job *job);
@@ -476,6 +526,18 @@ static int start(struct clusterd *c, struct vmha_err **err)
 	return 0;
 }
 
+/* A cold move goes on without us: ended in its middle, it would leave the role stopped. */
+static void job_leave(void *key, void *value, void *data)
+{
+	struct drive_job *job = value;
+
+	(void)key;
+	(void)data;
+	if (job->kind == VMHA_CEFFECT_HAND_OVER) {
+		job->worker = NULL;
+	}
+}
+
 static void stop(struct clusterd *c)
 {
 	struct clusterd_drive *d = vmha_steal_ptr(c->drive);
@@ -488,6 +550,7 @@ static void stop(struct clusterd *c)
 	drive_asks_free(d);
 	drive_drain_free(d);
 	drive_agents_free(d);
+	g_hash_table_foreach(d->jobs, job_leave, NULL);
 	g_hash_table_unref(d->jobs);
 	drive_pcmk_free(d->pcmk);
 	g_free(d);

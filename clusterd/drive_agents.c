@@ -201,6 +201,10 @@ void drive_op_begin(struct clusterd *c, struct clusterd_request *req, const json
 	}
 	a = agent_by_client(c, clusterd_request_client(req));
 	if (a) { /* it asks once more: the new token counts */
+		if (a->begin) {
+			clusterd_answer_error(vmha_steal_ptr(a->begin), -ECANCELED,
+					      "asked once more over the same connection");
+		}
 		g_hash_table_remove(c->drive->agents, &a->token);
 	}
 	a = g_new0(struct drive_agent, 1);

@@ -274,7 +274,8 @@ static void roles_update(struct drive_drain *n, enum vmha_drain_state state)
 		     (role->state == VMHA_DROLE_FAILED && state == VMHA_DRAIN_CLOSING))) {
 			role_tell(n, f->vm, f->priority, VMHA_DROLE_WAITING, "");
 			(void)g_hash_table_remove(n->tries, f->vm);
-		} else if (role && !f->here && !open && role->state != VMHA_DROLE_MOVED) {
+		} else if (role && *f->place && !f->here && !open &&
+			   role->state != VMHA_DROLE_MOVED) {
 			role_tell(n, f->vm, f->priority, VMHA_DROLE_MOVED, "");
 		}
 	}

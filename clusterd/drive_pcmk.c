@@ -469,6 +469,22 @@ void drive_pcmk_change(struct drive_pcmk *p, enum drive_change change, const cha
 	}
 }
 
+void drive_pcmk_forget(struct drive_pcmk *p, const void *data)
+{
+	GList *next;
+	GList *l;
+
+	for (l = p->changes.head; l; l = next) {
+		struct change *ch = l->data;
+
+		next = l->next;
+		if (ch->data == data) {
+			g_queue_delete_link(&p->changes, l);
+			g_free(ch);
+		}
+	}
+}
+
 /* --- all ------------------------------------------------------------------------------------ */
 
 struct drive_pcmk *drive_pcmk_new(struct clusterd *c)

@@ -65,4 +65,7 @@ enum drive_change {
 void drive_pcmk_change(struct drive_pcmk *p, enum drive_change change, const char *role,
 		       const char *node, drive_text_done done, void *data);
 
+/** Drop the changes asked for with @data that are not being written yet; they are not answered. */
+void drive_pcmk_forget(struct drive_pcmk *p, const void *data);
+
 #endif

@@ -150,10 +150,63 @@ static void settle_again(struct drive_job *job)
 	drive_pcmk_state(job->d->pcmk, able_answer, drive_job_data(job));
 }
 
+static void enabled(struct clusterd *c, int r, const char *text, const char *why, void *data)
+{
+	struct drive_job *job = drive_job_of(c, data);
+
+	(void)text;
+	if (!job) {
+		return;
+	}
+	if (r < 0) {
+		clusterd_log(VMHA_LOG_WARNING, "mig=%llu vm=%s is left disabled: %s",
+			     (unsigned long long)job->mig, job->vm, why);
+		drive_job_later(job, HEAL_AGAIN_MS, drive_settle_begin);
+	} else {
+		settle_again(job);
+	}
+}
+
+static void disabled_look(struct clusterd *c, int r, const struct vmha_pcmk_primitives *roles,
+			  const char *why, void *data)
+{
+	struct drive_job *job = drive_job_of(c, data);
+	bool disabled = false;
+	size_t i;
+
+	(void)why;
+	if (!job) {
+		return;
+	}
+	if (r < 0) {
+		drive_job_later(job, HEAL_AGAIN_MS, drive_settle_begin);
+		return;
+	}
+	for (i = 0; i < roles->count && !disabled; i++) {
+		disabled = strcmp(roles->items[i].id, job->vm) == 0 &&
+			   strcmp(roles->items[i].target_role, "Stopped") == 0;
+	}
+	if (disabled) {
+		const char *const argv[] = { "crm_resource",	   "--resource",  job->vm, "--meta",
+					     "--delete-parameter", "target-role", NULL };
+
+		drive_pcmk_tool(job->d->pcmk, argv, enabled, data);
+	} else {
+		settle_again(job);
+	}
+}
+
+/* A cold move disables the role on its way: one that was broken off may have left it so. */
 void drive_settle_begin(struct drive_job *job)
 {
+	const struct vmha_mig *mig = vmha_cluster_mig(job->d->c->cluster, job->mig);
+
 	job->rounds = 0;
-	settle_again(job);
+	if (mig && mig->mode == VMHA_MODE_cold) {
+		drive_pcmk_roles(job->d->pcmk, disabled_look, drive_job_data(job));
+	} else {
+		settle_again(job);
+	}
 }
 
 /* --- CLEAR ---------------------------------------------------------------------------------- */
@@ -238,6 +291,13 @@ void drive_clear_begin(struct drive_job *job)
 
 /* --- ADOPT ---------------------------------------------------------------------------------- */
 
+/* "Migrating", "Stopping", ...: crm_mon does not say `pending` of a migrate_to. */
+static bool action_runs(const struct vmha_pcmk_resource *x)
+{
+	return *x->pending ||
+	       (strcmp(x->state, "Started") != 0 && strcmp(x->state, "Stopped") != 0);
+}
+
 static void adopt_look(struct drive_job *job);
 
 static void adopt_answer(struct clusterd *c, int r, const struct vmha_pcmk_state *s,
@@ -253,7 +313,7 @@ static void adopt_answer(struct clusterd *c, int r, const struct vmha_pcmk_state
 	}
 	x = r == 0 ? vmha_pcmk_resource_find(s, job->vm) : NULL;
 	ms = vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now()));
-	if (r < 0 || (x && *x->pending) || ms < ADOPT_AFTER_MS) {
+	if (r < 0 || (x && action_runs(x)) || ms < ADOPT_AFTER_MS) {
 		/* its action runs: the agent will call, or Pacemaker ends it in time */
 		drive_job_later(job, ADOPT_POLL_MS, adopt_look);
 		return;

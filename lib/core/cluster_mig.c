@@ -77,6 +77,9 @@ static int queued_begun(struct cl_turn *t, struct vmha_mig *m)
 static int handed_begun(struct cl_turn *t, struct vmha_mig *m)
 {
 	m->agent = t->ev->mig.agent;
+	if (m->phase == VMHA_MIG_ADMITTED) {
+		m->handed = true; /* Pacemaker was faster than the answer of whom had told it */
+	}
 	return cl_run(t, m);
 }
 

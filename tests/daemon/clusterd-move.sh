@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-CASES=${VMHA_TEST_CASES:-"move refusal agent clusterd recovery queue"}
+CASES=${VMHA_TEST_CASES:-"move refusal agent clusterd recovery queue cold"}
 
 # last_move NAME: number of the newest of that role.
 last_move() {
@@ -229,6 +229,35 @@ case_recovery() {
 	move_is "$(last_move web1)" result DONE ||
 		fail "web1's move was not taken up again: $(cluster vmha migration show web1)"
 	untouched "recovery" web1 node2
+}
+
+cold_stops() {
+	cluster crm_resource --resource web1 --meta --get-parameter target-role 2>/dev/null |
+		grep -qx Stopped
+}
+
+cold_over() {
+	role_managed web1 && moves_ended && ! cold_stops
+}
+
+case_cold() {
+	step "a cold move is cancelled in its middle: the guest runs again, enabled"
+	role_to web1 node1
+	cluster vmha migrate web1 --to node2 --mode cold >"$WORK/out.log" 2>&1 &
+	await 30 "web1 being stopped" cold_stops
+	cluster vmha migration cancel web1 >"$WORK/cancel.log" 2>&1 || true
+	figure "vmha migration cancel: $(tail -n 1 "$WORK/cancel.log")"
+	await 90 "web1 running and enabled" cold_over
+	wait $! || true
+	figure "vmha migrate: $(tail -n 1 "$WORK/out.log")"
+	no_constraint web1 || fail "a constraint was left"
+	await 60 "web1 answering" ping_answers web1
+	step "a cold move"
+	role_to web1 node1
+	cluster vmha migrate web1 --to node2 --mode cold >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
+	figure "vmha migrate: $(tail -n 1 "$WORK/out.log")"
+	cold_over || fail "web1 is not well: $(cluster crm_mon -1r)"
+	role_is_on web1 node2 || fail "web1 is on $(role_place web1)"
 }
 
 declare -A BOOT=()

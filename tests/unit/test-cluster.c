@@ -172,6 +172,22 @@ static void pacemaker_tries_again_while_its_role_is_healed(void)
 	fixture_end(&f);
 }
 
+static void pacemaker_calls_before_the_hand_over_is_told(void)
+{
+	struct fixture f;
+	uint64_t id;
+
+	fixture_begin(&f, 2);
+	id = fixture_enqueued(&f, "web", 1, 2);
+	fixture_admitted(&f, id, 2);
+	CHECK(!vmha_cluster_mig(f.st, id)->handed);
+	CHECK_INT(fixture_begun(&f, "web", 1, 2), 0);
+	CHECK(vmha_cluster_mig(f.st, id)->handed); /* else its constraint were left for ever */
+	fixture_ok(&f, VMHA_CEVENT_HANDED, 1, id, VMHA_RESULT_NONE);
+	CHECK_INT(fixture_phase(&f, id), VMHA_MIG_RUNNING);
+	fixture_end(&f);
+}
+
 static void a_recovery_comes_first(void)
 {
 	struct fixture f;
@@ -393,6 +409,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(pacemakers_own_move_is_checked_and_goes),
 	UNIT_TEST(pacemakers_own_move_is_refused_and_healed),
 	UNIT_TEST(pacemaker_tries_again_while_its_role_is_healed),
+	UNIT_TEST(pacemaker_calls_before_the_hand_over_is_told),
 	UNIT_TEST(a_recovery_comes_first),
 	UNIT_TEST(a_cancelled_move_is_not_queued_again),
 	UNIT_TEST(a_substitute_settles),
