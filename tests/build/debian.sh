@@ -9,6 +9,11 @@ fail() {
 	exit 1
 }
 
+# files_in DIR: /lib is /usr/lib on this release
+files_in() {
+	(cd "$1" && find . -type f | sed 's/\.gz$//; s:^\./lib/:./usr/lib/:' | sort)
+}
+
 mkdir src
 cd "$VMHA_SRC"
 if git rev-parse --git-dir >/dev/null 2>&1; then
@@ -26,7 +31,7 @@ apt-get -s -q install ./vmha_*.deb ./vmha-lab_*.deb >apt.log 2>&1 || fail "apt c
 mkdir -p root/var/lib/dpkg/updates root/var/lib/dpkg/info
 touch root/var/lib/dpkg/status root/var/lib/dpkg/available
 own_dpkg() {
-	dpkg --root="$PWD/root" --force-depends --force-not-root --log=/dev/null "$@" >dpkg.log 2>&1 ||
+	dpkg --root="$PWD/root" --force-depends --force-not-root --force-script-chrootless --log=/dev/null "$@" >dpkg.log 2>&1 ||
 		fail "dpkg $*: $(cat dpkg.log)"
 }
 own_dpkg --install ./vmha_*.deb ./vmha-lab_*.deb
@@ -37,10 +42,9 @@ done
 version=$(dpkg-parsechangelog -l src/debian/changelog -S Version)
 printf 'vmha %s: ' "$version"
 # what `make install` puts somewhere is in one of the packages
-missing=$(cd "$VMHA_STAGE" && find . -type f | sed 's/\.gz$//' | sort | comm -23 - \
-	<(cd "$VMHA_TEST_TMP/root" && find . -type f | sed 's/\.gz$//' | sort))
+missing=$(comm -23 <(files_in "$VMHA_STAGE") <(files_in "$VMHA_TEST_TMP/root"))
 [[ -z $missing ]] || fail "installed by make and in no package: $missing"
-printf '%s files\n' "$(find root/usr root/etc -type f | wc -l)"
+printf '%s files\n' "$(find root/usr root/lib root/etc -type f | wc -l)"
 own_dpkg --purge vmha-lab vmha
-left=$(find root/usr root/etc -type f 2>/dev/null || true)
+left=$(find root/usr root/lib root/etc -type f 2>/dev/null || true)
 [[ -z $left ]] || fail "dpkg --purge left: $left"
