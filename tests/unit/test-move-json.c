@@ -65,6 +65,9 @@ static void what_is_missing_has_a_default(void)
 	CHECK_INT(p.bandwidth_mib, 0);
 }
 
+static const char local_is_no_text[] = "{\"ok\":true,\"id\":1,\"networks\":["
+				       "{\"name\":\"a\",\"address\":\"::1\",\"local\":0}]}";
+
 static void garbage_is_refused(void)
 {
 	static const char *const bad[] = {
@@ -88,8 +91,7 @@ static void garbage_is_refused(void)
 		"{\"ok\":true,\"id\":1,\"networks\":[{\"name\":\"a\",\"address\":\"node2\"}]}",
 		"{\"ok\":true,\"id\":1,\"networks\":[{\"name\":\"a\",\"address\":\"1.2.3.4/24\"}]}",
 		"{\"ok\":true,\"id\":1,\"networks\":[{\"address\":\"1.2.3.4\"}]}",
-		"{\"ok\":true,\"id\":1,\"networks\":[{\"name\":\"a\",\"address\":\"::1\",\"local\":"
-		"0}]}",
+		local_is_no_text,
 		"{\"ok\":true,\"id\":1,\"trace\":\"0123456789012345678901234567890123456789\"}",
 	};
 	struct vmha_plan p = { 0 };
