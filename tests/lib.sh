@@ -238,6 +238,25 @@ daemon_signal() {
 	local pid
 	pid=$(daemon_pid "$1" "$2") || fail "no $2 runs on $1"
 	kill "-$3" "$pid"
+	[[ $3 != KILL ]] || await 10 "$2 of $1 gone" process_gone "$pid"
+}
+
+# process_gone PID: or only waited for.
+process_gone() {
+	! grep -qE '^State:[[:blank:]]+[^ZX[:blank:]]' "/proc/$1/status" 2>/dev/null
+}
+
+# daemons_kill DAEMON NODE...: all at once.
+daemons_kill() {
+	local daemon=$1 node pid pids=()
+	shift
+	for node in "$@"; do
+		pids+=("$(daemon_pid "$node" "$daemon")") || fail "no $daemon runs on $node"
+	done
+	kill -9 "${pids[@]}"
+	for pid in "${pids[@]}"; do
+		await 10 "$daemon gone" process_gone "$pid"
+	done
 }
 
 qemu_pid() {

@@ -26,15 +26,22 @@ service_names() {
 	printf '%s ' "${SERVICES[@]%%|*}"
 }
 
+# alive PIDFILE, in the node.  A process that was killed and that nobody has waited for yet is not.
+SERVICE_SCRIPT_ALIVE='
+alive() {
+	[ -s "$1" ] && grep -qE "^State:[[:blank:]]+[^ZX[:blank:]]" "/proc/$(cat "$1")/status" 2>/dev/null
+}'
+
 # Run in the node.  $1 name, $2 pid file, rest: command.
-SERVICE_SCRIPT_START='
+SERVICE_SCRIPT_START="$SERVICE_SCRIPT_ALIVE"'
 name=$1 pidfile=$2
 shift 2
-if [ -s "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; then exit 0; fi
+if alive "$pidfile"; then exit 0; fi
 setsid -f sh -c "echo \$\$ >/run/vmha-lab/$name.pid; exec \"\$@\"" sh "$@" \
 	</dev/null >>"/var/log/vmha-lab-$name.log" 2>&1'
 
-SERVICE_SCRIPT_STATUS='[ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null'
+SERVICE_SCRIPT_STATUS="$SERVICE_SCRIPT_ALIVE"'
+alive "$1"'
 
 SERVICE_SCRIPT_STOP='
 pid=$(cat "$1" 2>/dev/null) && kill "$pid" 2>/dev/null || exit 0

@@ -10,14 +10,6 @@
 . "$(dirname "$0")/../clusterd-lib.sh"
 IDLE_S=${VMHA_TEST_IDLE_S:-20}
 
-crash() {
-	local node pid
-	for node in "$@"; do
-		pid=$(clusterd_pid "$node")
-		on "$node" kill -9 "$pid"
-	done
-}
-
 start() {
 	local node
 	for node in "$@"; do
@@ -72,7 +64,7 @@ step "one is killed and comes back"
 await_agree 20 "${NODES[@]}"
 SEQ=$(jq .seq <<<"$STATE")
 KEEP=$(records)
-crash node2
+daemons_kill vmha-clusterd node2
 await 5 "node1 misses node2's clusterd" is_member node1 node2 false
 start node2
 await_agree 20 "${NODES[@]}"
@@ -81,7 +73,7 @@ await_agree 20 "${NODES[@]}"
 
 step "all are killed at once"
 SEQ=$(jq .seq <<<"$STATE")
-crash "${NODES[@]}"
+daemons_kill vmha-clusterd "${NODES[@]}"
 start "${NODES[@]}"
 await_agree 20 "${NODES[@]}"
 (($(jq .seq <<<"$STATE") >= SEQ)) || fail "the state went back: $(jq .seq <<<"$STATE") after $SEQ"
@@ -105,7 +97,7 @@ await 20 "node3 is alone" is_member node3 node1 false
 for _ in 1 2 3 4 5; do
 	lab service node3 restart clusterd >/dev/null
 done
-crash node1
+daemons_kill vmha-clusterd node1
 start node1
 await_agree 20 node1 node2
 lab heal node3
@@ -136,7 +128,7 @@ await_agree 40 "${NODES[@]}"
 step "a node that hangs while another joins does not stop the rest"
 PID=$(clusterd_pid node3)
 on node3 kill -STOP "$PID"
-crash node2
+daemons_kill vmha-clusterd node2
 BEGIN=$(now_ms)
 start node2
 await_agree 20 node1 node2

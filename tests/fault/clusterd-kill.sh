@@ -13,14 +13,6 @@ RANDOM=$((SEED % 32768))
 SPAN_MS=9000 # how long a move takes on the slowed network
 VICTIMS=(source target all)
 
-clusterd_kill() {
-	local node pid
-	for node in "$@"; do
-		pid=$(daemon_pid "$node" vmha-clusterd) || fail "no clusterd runs on $node"
-		kill -9 "$pid"
-	done
-}
-
 clusterd_start() {
 	local node
 	for node in "$@"; do
@@ -62,7 +54,7 @@ run_moment() {
 	sleep "$(awk -v ms="$moment" 'BEGIN { print ms / 1000 }')"
 	step "moment $n of $MOMENTS: $from to $to, clusterd of $who killed after $moment ms, in $(record_value "$(role_file web1 move)" state 2>/dev/null)"
 	start=$(now_ms)
-	clusterd_kill "${nodes[@]}"
+	daemons_kill vmha-clusterd "${nodes[@]}"
 	sleep 1 # as RestartSec
 	clusterd_start "${nodes[@]}"
 	await 60 "clusterd on all nodes" clusterd_ready
