@@ -53,3 +53,13 @@ clusterd_sane() {
 		[[ -z $found ]] || fail "clusterd of $node: $found"
 	done
 }
+
+# moves FILTER: jq over the list of migrations.
+moves() {
+	cluster vmha migration list --output json 2>/dev/null | jq -r "$1"
+}
+
+# moves_ended: no migration is open.
+moves_ended() {
+	[[ $(moves '[.[] | select(.phase != "ENDED")] | length') == 0 ]]
+}

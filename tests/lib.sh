@@ -546,16 +546,6 @@ cluster_dc() {
 	cluster crm_mon -1 --output-as=xml | sed -n 's/.*<current_dc [^>]*name="\([^"]*\)".*/\1/p'
 }
 
-# moves FILTER: jq over the list of migrations.
-moves() {
-	cluster vmha migration list --output json 2>/dev/null | jq -r "$1"
-}
-
-# moves_ended: no migration is open.
-moves_ended() {
-	[[ $(moves '[.[] | select(.phase != "ENDED")] | length') == 0 ]]
-}
-
 role_runs_on_survivor() {
 	local place
 	place=$(role_place "$1")

@@ -7,6 +7,8 @@
 # shellcheck disable=SC2016,SC2153 # programs of awk and of shells in the nodes; STATE is of clusterd-lib.sh
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/clusterd-lib.sh
+. "$(dirname "$0")/../clusterd-lib.sh"
 
 CASES=${VMHA_TEST_CASES:-"move refusal agent clusterd recovery queue cold"}
 

@@ -7,6 +7,8 @@
 # A moment may fall before the copy, into it, into the switchover or behind the end.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/clusterd-lib.sh
+. "$(dirname "$0")/../clusterd-lib.sh"
 MOMENTS=${VMHA_TEST_MOMENTS:-6}
 SEED=${VMHA_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 VMS=(web1 web2)
