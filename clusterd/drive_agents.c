@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clusterd/config.h"
 #include "clusterd/drive.h"
 #include "clusterd/net.h"
 #include "lib/base/cleanup.h"
@@ -219,30 +220,13 @@ void drive_op_begin(struct clusterd *c, struct clusterd_request *req, const json
 
 /* --- the plan ------------------------------------------------------------------------------- */
 
-static void settings_read(const struct clusterd *c, struct vmha_settings *s)
-{
-	const struct vmha_cluster *state = c->cluster;
-	unsigned int i;
-
-	vmha_settings_default(s);
-	for (i = 0; i < state->settings_count; i++) {
-		const struct vmha_setting_pair *p = &state->settings[i];
-
-		(void)vmha_settings_put(s, p->node, p->name, p->value, NULL);
-	}
-}
-
 static json_t *plan_settings(const struct clusterd *c)
 {
-	vmha_autofree struct vmha_settings *s = calloc(1, sizeof(*s));
+	const struct vmha_settings *s = clusterd_config_settings(c);
 	char compression[16] = "";
 	json_int_t value[VMHA_SETTINGS_COUNT];
 	size_t i;
 
-	if (!s) {
-		return NULL;
-	}
-	settings_read(c, s);
 	for (i = 0; i < VMHA_SETTINGS_COUNT; i++) {
 		value[i] = vmha_settings_get(s, (enum vmha_setting_id)i, c->name);
 	}
