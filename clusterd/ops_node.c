@@ -34,6 +34,17 @@ static const char *node_named(const json_t *body)
 	return name ? name : "";
 }
 
+static void node_ask_send(struct drive_ask *a, const json_t *body)
+{
+	if (!node_take(a, body)) {
+		drive_ask_error(a, -ENOENT,
+				"there is no node named '%s': 'vmha status' lists the nodes",
+				node_named(body));
+	} else {
+		drive_ask_send(a);
+	}
+}
+
 void drive_op_drain(struct clusterd *c, struct clusterd_request *req, const json_t *body)
 {
 	struct drive_ask *a = drive_ask_new(c, req, ASK_DRAIN, EVENT_MS);
@@ -43,12 +54,8 @@ void drive_op_drain(struct clusterd *c, struct clusterd_request *req, const json
 	if (!drive_text_take(body, "policy", policy, sizeof(policy)) ||
 	    (*policy && !vmha_drain_policy_parse(policy, &a->event.drain.policy))) {
 		drive_ask_error(a, -EINVAL, "drain: the policy is role, live, quick or cold");
-	} else if (!node_take(a, body)) {
-		drive_ask_error(a, -ENOENT,
-				"there is no node named '%s': 'vmha status' lists the nodes",
-				node_named(body));
 	} else {
-		drive_ask_send(a);
+		node_ask_send(a, body);
 	}
 }
 
@@ -61,12 +68,8 @@ void drive_op_resume(struct clusterd *c, struct clusterd_request *req, const jso
 	if (!drive_text_take(body, "failback", failback, sizeof(failback)) ||
 	    (*failback && !vmha_failback_parse(failback, &a->event.drain.failback))) {
 		drive_ask_error(a, -EINVAL, "resume: failback is now, window or no");
-	} else if (!node_take(a, body)) {
-		drive_ask_error(a, -ENOENT,
-				"there is no node named '%s': 'vmha status' lists the nodes",
-				node_named(body));
 	} else {
-		drive_ask_send(a);
+		node_ask_send(a, body);
 	}
 }
 
