@@ -73,7 +73,7 @@ static void agent_say(struct sim *s, struct sim_vm *vm, enum vmha_cevent_type ty
 	}
 }
 
-static void agent_begun(struct sim *s, struct sim_vm *vm, bool attach)
+void world_agent_begun(struct sim *s, struct sim_vm *vm, bool attach)
 {
 	struct vmha_cevent e = { .type = VMHA_CEVENT_BEGUN };
 
@@ -180,7 +180,7 @@ void world_agent_start(struct sim *s, struct sim_vm *vm, unsigned int to)
 	vm->agent.node = node;
 	vm->agent.to = to;
 	vm->agent.state = VMHA_MOVE_QUEUED;
-	agent_begun(s, vm, false);
+	world_agent_begun(s, vm, false);
 	task = world_task(s, node, 30, agent_wait_over);
 	task->effect.agent = vm->agent.token;
 	task->vm = (unsigned int)(vm - s->vms);
@@ -307,7 +307,7 @@ static void do_adopt(struct sim_task *task)
 		return;
 	}
 	if (vm->agent.alive && vm->agent.node == task->node) {
-		agent_begun(task->sim, vm, true);
+		world_agent_begun(task->sim, vm, true);
 	} else {
 		say(task, VMHA_CEVENT_AGENT_LOST, false, VMHA_RESULT_NONE);
 	}

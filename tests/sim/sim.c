@@ -171,20 +171,8 @@ static void chaos_repeat(struct sim *s)
 
 	if (vm->agent.alive && s->nodes[vm->agent.node].clusterd &&
 	    vm->agent.state != VMHA_MOVE_QUEUED) {
-		struct vmha_cevent e = { .type = VMHA_CEVENT_BEGUN };
-
-		memcpy(e.enqueue.vm, vm->name, sizeof(vm->name));
-		(void)snprintf(e.enqueue.trace, sizeof(e.enqueue.trace), "r%llu",
-			       (unsigned long long)++s->traces);
-		e.enqueue.from = vm->agent.node;
-		e.enqueue.to = vm->agent.to;
-		e.enqueue.cause = VMHA_CAUSE_PACEMAKER;
-		e.mig.agent = ++s->agents;
-		e.mig.ok = true;
 		/* the older process is gone, the newer follows the same job */
-		vm->agent.token = s->agents;
-		vm->agent.hears = true;
-		order_send(s, vm->agent.node, &e);
+		world_agent_begun(s, vm, true);
 	}
 }
 

@@ -117,6 +117,8 @@ void world_host_lost(struct sim *s, unsigned int node);
 void world_tick(struct sim *s);
 /** Pacemaker calls migrate_to. */
 void world_agent_start(struct sim *s, struct sim_vm *vm, unsigned int to);
+/* Its agent calls. @param attach it knows of a job under way */
+void world_agent_begun(struct sim *s, struct sim_vm *vm, bool attach);
 void world_agent_kill(struct sim *s, struct sim_vm *vm);
 /** @return what is not over yet, or NULL */
 const char *world_leftover(const struct sim *s);
