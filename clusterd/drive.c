@@ -361,7 +361,7 @@ static void handed(struct clusterd *c, int r, const char *text, const char *why,
 static bool others_follow(const struct clusterd *c, const struct drive_job *job)
 {
 	const struct vmha_cluster *s = c->cluster;
-	bool free = vmha_cluster_slots_used(s, c->self) < vmha_cluster_slots(s, c->self);
+	bool has_slot = vmha_cluster_slots_used(s, c->self) < vmha_cluster_slots(s, c->self);
 	bool queued = false;
 	bool ending = false;
 	unsigned int i;
@@ -372,7 +372,7 @@ static bool others_follow(const struct clusterd *c, const struct drive_job *job)
 		if (m->id == job->mig || m->from != c->self || m->held) {
 			continue;
 		}
-		if (m->pending == VMHA_CEFFECT_CHECK && (m->slot || free)) {
+		if (m->pending == VMHA_CEFFECT_CHECK && (m->slot || has_slot)) {
 			return true;
 		}
 		queued = queued || m->phase == VMHA_MIG_QUEUED;

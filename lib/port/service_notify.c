@@ -8,11 +8,6 @@ void vmha_service_ready(const char *status)
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
 }
 
-void vmha_service_status(const char *status)
-{
-	(void)sd_notifyf(0, "STATUS=%s", status);
-}
-
 void vmha_service_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");

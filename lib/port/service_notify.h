@@ -7,7 +7,6 @@
 /* What the supervisor (systemd) is told; nothing happens without one. */
 
 void vmha_service_ready(const char *status);
-void vmha_service_status(const char *status);
 void vmha_service_stopping(void);
 /** To be called from the main loop only, so that a stuck loop is noticed. */
 void vmha_service_alive(void);
