@@ -144,7 +144,7 @@ static int start(const struct cold *c, struct vmha_err **err)
 	if (r == 0) {
 		r = vmha_cluster_wait(&w, NULL, &why);
 	}
-	if (vmha_pcmk_clear(c->role.name, NULL) < 0) {
+	if (vmha_pcmk_clear(c->role.name, NULL, NULL) < 0) {
 		vmha_output_warn("the move's constraint is left: run: vmha heal %s", c->role.name);
 	}
 	return r == 0 ? 0

@@ -306,6 +306,30 @@ static int history_forget(const struct patient *p, const char *runs_on, struct v
 	return r;
 }
 
+/*
+ * The node that a failed move was to leave: Pacemaker has the role on its target as well.
+ * @return NULL: there is none
+ */
+static const char *left_node(const struct vmha_pcmk_state *s, const char *role)
+{
+	const struct vmha_pcmk_resource *x = vmha_pcmk_resource_find(s, role);
+	const struct vmha_pcmk_failure *f = vmha_pcmk_failure_find(s, role);
+
+	if (f && strcmp(f->op, "migrate_to") == 0) {
+		return f->node;
+	}
+	return x && x->nodes_count == 1 ? x->nodes[0] : NULL;
+}
+
+/* Bans of other nodes are the administrator's own, and no reason of this move. */
+static int reason_clear(const struct patient *p, struct vmha_err **err)
+{
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	int r = vmha_pcmk_state_read(&s, err);
+
+	return r < 0 ? r : vmha_pcmk_clear(p->role->name, left_node(s, p->role->name), err);
+}
+
 int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *ret_node,
 		   struct vmha_err **err)
 {
@@ -329,7 +353,7 @@ int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *r
 	}
 	/* the order of DESIGN.md, section 4: the reason of the move, evidence, clean up, monitor */
 	(void)vmha_role_forget(role, VMHA_RECORD_WISH, NULL);
-	r = vmha_pcmk_clear(role->name, err);
+	r = reason_clear(&p, err);
 	r = r < 0 ? r : evidence_await(&p, ret_node, err);
 	r = r < 0 ? r : history_forget(&p, ret_node, err);
 	return r < 0 ? r : managed_await(&p, ret_node, err);

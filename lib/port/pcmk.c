@@ -8,6 +8,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/port/pcmk_change.h"
 
 /* Exit codes of Pacemaker's tools (crm_exit_t). */
 enum {
@@ -174,11 +175,12 @@ int vmha_pcmk_fail(const char *role, const char *node, struct vmha_err **err)
 	return tool_run(argv, NULL, TOOL_TIMEOUT, NULL, err);
 }
 
-int vmha_pcmk_clear(const char *role, struct vmha_err **err)
+int vmha_pcmk_clear(const char *role, const char *from, struct vmha_err **err)
 {
-	const char *const argv[] = { "crm_resource", "--resource", role, "--clear", NULL };
+	vmha_autofree char *expr = NULL;
+	int r = vmha_pcmk_move_expr(role, from, &expr, err);
 
-	return tool_run(argv, NULL, TOOL_TIMEOUT, NULL, err);
+	return r < 0 ? r : vmha_pcmk_unconfigure(expr, err);
 }
 
 int vmha_pcmk_cleanup(const char *resource, const char *node, struct vmha_err **err)

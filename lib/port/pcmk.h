@@ -165,13 +165,18 @@ int vmha_pcmk_meta_set(const char *role, const char *name, const char *value,
 int vmha_pcmk_param_set(const char *role, const char *name, const char *value,
 			struct vmha_err **err);
 
-/** Prefer @node for @role (constraint cli-prefer-ROLE), until vmha_pcmk_clear(). */
+/** Prefer @node for @role (constraint cli-prefer-ROLE), until vmha_pcmk_clear().  As crm_resource
+ * does it: a ban of the role from @node goes. */
 int vmha_pcmk_move(const char *role, const char *node, struct vmha_err **err);
 /** Tell Pacemaker that @role has failed on @node: it recovers it as after a failed monitor.
  * Accepted even while an operation of the role is under way there: ask first. */
 int vmha_pcmk_fail(const char *role, const char *node, struct vmha_err **err);
-/** Remove every constraint that a move or ban left behind. None is fine. */
-int vmha_pcmk_clear(const char *role, struct vmha_err **err);
+/**
+ * Remove what a move of @role wrote: the node that it prefers, and (a forced move, or one without a
+ * target) the ban of the node that it is to leave.  Other bans are the administrator's and stay.
+ * @param from that node, or NULL: only the preference.  None is fine.
+ */
+int vmha_pcmk_clear(const char *role, const char *from, struct vmha_err **err);
 /**
  * Forget all that @role did on @node, failures too, and ask its agent there what is true.
  *

@@ -87,6 +87,24 @@ int vmha_pcmk_moves_expr(const char *const roles[], size_t count, char **ret_exp
 	return *ret_expr ? 0 : out_of_memory(err);
 }
 
+int vmha_pcmk_move_expr(const char *role, const char *from, char **ret_expr, struct vmha_err **err)
+{
+	vmha_autostr struct vmha_str s = { 0 };
+	int r = name_check(role, err);
+
+	r = r < 0 || !from ? r : name_check(from, err);
+	if (r < 0) {
+		return r;
+	}
+	(void)vmha_str_add(&s, "//constraints/rsc_location[@id='cli-prefer-%s'", role);
+	if (from) {
+		(void)vmha_str_add(&s, " or @id='cli-ban-%s-on-%s'", role, from);
+	}
+	(void)vmha_str_add(&s, "]");
+	*ret_expr = vmha_str_steal(&s);
+	return *ret_expr ? 0 : out_of_memory(err);
+}
+
 int vmha_pcmk_bans_expr(const char *node, char **ret_expr, struct vmha_err **err)
 {
 	int r = name_check(node, err);

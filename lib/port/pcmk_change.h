@@ -39,6 +39,13 @@ int vmha_pcmk_places_xml(const struct vmha_pcmk_place *moves, size_t moves_count
 int vmha_pcmk_moves_expr(const char *const roles[], size_t count, char **ret_expr,
 			 struct vmha_err **err);
 
+/**
+ * XPath of what one move of @role wrote, with the ban of the node that it leaves (a forced move).
+ * @param from that node, or NULL
+ * @param[out] ret_expr caller frees
+ */
+int vmha_pcmk_move_expr(const char *role, const char *from, char **ret_expr, struct vmha_err **err);
+
 /** XPath of all that a drain of @node forbids. @param[out] ret_expr caller frees */
 int vmha_pcmk_bans_expr(const char *node, char **ret_expr, struct vmha_err **err);
 

@@ -247,6 +247,22 @@ static void constraints_to_remove_are_named(void)
 	CHECK_INT(vmha_pcmk_bans_expr("n1'", &none, NULL), -EINVAL);
 }
 
+static void only_what_a_move_wrote_is_named(void)
+{
+	vmha_autofree char *plain = NULL;
+	vmha_autofree char *forced = NULL;
+	char *none = NULL;
+
+	CHECK_INT(vmha_pcmk_move_expr("web1", NULL, &plain, NULL), 0);
+	CHECK_STR(plain, "//constraints/rsc_location[@id='cli-prefer-web1']");
+	CHECK_INT(vmha_pcmk_move_expr("web1", "n1", &forced, NULL), 0);
+	CHECK_STR(forced, "//constraints/rsc_location[@id='cli-prefer-web1' or "
+			  "@id='cli-ban-web1-on-n1']");
+	CHECK_INT(vmha_pcmk_move_expr("web1'", NULL, &none, NULL), -EINVAL);
+	CHECK_INT(vmha_pcmk_move_expr("web1", "n1'", &none, NULL), -EINVAL);
+	CHECK(none == NULL);
+}
+
 static void bans_of_one_node_are_read(void)
 {
 	static const char xml[] =
@@ -316,6 +332,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(planned_moves_spread_over_equal_nodes),
 	UNIT_TEST(constraints_of_moves_and_drains_are_written),
 	UNIT_TEST(constraints_to_remove_are_named),
+	UNIT_TEST(only_what_a_move_wrote_is_named),
 	UNIT_TEST(bans_of_one_node_are_read),
 	UNIT_TEST(what_is_left_to_do_is_counted),
 	UNIT_TEST(an_attribute_is_read),
