@@ -29,6 +29,7 @@ unit_tests = \
 	tests/unit/test-network \
 	tests/unit/test-network-settings \
 	tests/unit/test-move-json \
+	tests/unit/test-owner \
 	tests/unit/test-pcmk \
 	tests/unit/test-pcmk-settings \
 	tests/unit/test-precheck \
@@ -150,6 +151,10 @@ tests_unit_test_move_json_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase
 
 tests_unit_test_tcpprobe_SOURCES = tests/unit/test-tcpprobe.c
 tests_unit_test_tcpprobe_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a
+
+tests_unit_test_owner_SOURCES = tests/unit/test-owner.c
+tests_unit_test_owner_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libcore.a \
+	lib/libbase.a $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(JANSSON_LIBS) $(SANLOCK_LIBS) $(QB_LIBS)
 
 tests_unit_test_precheck_SOURCES = tests/unit/test-precheck.c
 tests_unit_test_precheck_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libcore.a \

@@ -157,25 +157,52 @@ static unsigned int wait_most_s(const struct vmha_host *host)
 	return host->io_timeout_s ? vmha_sanlock_host_dead_s(host->io_timeout_s) : 0;
 }
 
-/* Of this very life of this node: start has seen that no process here has it, so storage failed
- * when it was released, and sanlock gives it to this node again. */
+/* Of this very life of this node: start has seen that no process here has it. */
 static bool lease_is_left_over(const struct vmha_action *act, const struct vmha_lease_owner *owner)
 {
-	return act->host_id && owner->host.host_id == act->host_id &&
+	return owner->held && act->host_id && owner->host.host_id == act->host_id &&
 	       owner->host.generation == act->generation;
 }
 
-static void judge_lease(const struct vmha_action *act, struct vmha_clearance *c)
+/*
+ *   QEMU (this node)          sanlock (this node)              start (this node)
+ *   ends
+ *                             still releases: on storage       held by this life of us: looks again
+ *                             the lease is held                (begun now, libvirt's acquire would
+ *                                                              fail with EAGAIN, and so the start)
+ *                             released                         free: goes on
+ *
+ *   ends
+ *                             storage failed: never released   held after some looks: sanlock gives
+ *                                                              it to this node again
+ */
+enum vmha_clear vmha_owner_judge_lease(const struct vmha_action *act,
+				       const struct vmha_lease_owner *owner, unsigned int looks)
+{
+	if (!owner->held) {
+		return VMHA_CLEAR_YES;
+	}
+	if (lease_is_left_over(act, owner)) {
+		return looks >= VMHA_OWNER_LOOKS ? VMHA_CLEAR_YES : VMHA_CLEAR_WAIT;
+	}
+	return owner->takeable ? VMHA_CLEAR_YES : VMHA_CLEAR_WAIT;
+}
+
+static void judge_lease(const struct vmha_action *act, unsigned int looks, struct vmha_clearance *c)
 {
 	unsigned int most_s = wait_most_s(&c->lease_owner.host);
 	char name[VMHA_NODE_SIZE];
 	size_t len = strlen(c->why);
 
-	c->lease = !c->lease_owner.held || c->lease_owner.takeable ||
-				   lease_is_left_over(act, &c->lease_owner)
-			   ? VMHA_CLEAR_YES
-			   : VMHA_CLEAR_WAIT;
+	c->lease = vmha_owner_judge_lease(act, &c->lease_owner, looks);
+	c->left_over = lease_is_left_over(act, &c->lease_owner);
 	if (c->lease == VMHA_CLEAR_YES) {
+		return;
+	}
+	if (c->left_over) {
+		(void)snprintf(c->why + len, sizeof(c->why) - len,
+			       "sanlock of %s may still be releasing the lease of %s", act->node,
+			       act->role.name);
 		return;
 	}
 	vmha_peer_name(c->lease_owner.host.host_id, name);
@@ -266,8 +293,8 @@ static enum vmha_clear judge_record(const struct vmha_action *act, struct vmha_c
 	return ask_owner_node(act, c);
 }
 
-int vmha_clearance_read(const struct vmha_action *act, struct vmha_clearance *ret_clearance,
-			struct vmha_err **err)
+int vmha_clearance_read(const struct vmha_action *act, unsigned int looks,
+			struct vmha_clearance *ret_clearance, struct vmha_err **err)
 {
 	vmha_autofree struct vmha_clearance *c = calloc(1, sizeof(*c));
 	int r;
@@ -289,7 +316,7 @@ int vmha_clearance_read(const struct vmha_action *act, struct vmha_clearance *re
 	if (r < 0) {
 		return r;
 	}
-	judge_lease(act, c);
+	judge_lease(act, looks, c);
 	*ret_clearance = *c;
 	return 0;
 }

@@ -44,18 +44,30 @@ enum vmha_clear {
 struct vmha_clearance {
 	enum vmha_clear owner;
 	enum vmha_clear lease;
+	bool left_over; /* the lease is held by this life of this node */
 	bool has_record;
 	struct vmha_owner_record record; /* as judged */
 	struct vmha_lease_owner lease_owner;
 	char why[512]; /* for whom we wait, by node name */
 };
 
+#define VMHA_OWNER_LOOKS 3
+
+/**
+ * May a start here take the lease, by its owner on storage?
+ * @param looks  how often, a second apart, it was seen held by this life of this node before, while
+ *               no process here has it: VMHA_OWNER_LOOKS times, and sanlock releases it no more
+ */
+enum vmha_clear vmha_owner_judge_lease(const struct vmha_action *act,
+				       const struct vmha_lease_owner *owner, unsigned int looks);
+
 /**
  * May a start on this node go on?  The lease must be free or takeable, and the owner record empty,
  * ours, or of a life of its node that is proven over.
+ * @param looks see vmha_owner_judge_lease(): how often in a row `left_over` was true
  * @return 0; negative errno: it cannot be told (I4)
  */
-int vmha_clearance_read(const struct vmha_action *act, struct vmha_clearance *ret_clearance,
-			struct vmha_err **err);
+int vmha_clearance_read(const struct vmha_action *act, unsigned int looks,
+			struct vmha_clearance *ret_clearance, struct vmha_err **err);
 
 #endif

@@ -117,8 +117,12 @@ static int start_inflight_wait(const struct vmha_action *act, struct vmha_observ
 
 /* --- may it run here? ----------------------------------------------------------------------- */
 
-static int claim_once(const struct vmha_action *act, char *said, size_t said_size,
-		      struct vmha_err **err)
+struct claim {
+	char said[512];
+	unsigned int left_over; /* looks in a row, see vmha_owner_judge_lease() */
+};
+
+static int claim_once(const struct vmha_action *act, struct claim *claim, struct vmha_err **err)
 {
 	vmha_autofree struct vmha_clearance *c = calloc(1, sizeof(*c));
 	struct vmha_owner_record me;
@@ -127,41 +131,43 @@ static int claim_once(const struct vmha_action *act, char *said, size_t said_siz
 	if (!c) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
-	r = vmha_clearance_read(act, c, err);
+	r = vmha_clearance_read(act, claim->left_over, c, err);
 	if (r < 0) {
 		return r;
 	}
+	claim->left_over = c->left_over ? claim->left_over + 1 : 0;
 	if (c->owner == VMHA_CLEAR_YES && c->lease == VMHA_CLEAR_YES) {
 		vmha_owner_self(act, 0, 0, &me);
 		return vmha_owner_claim(act, &me, c->has_record ? &c->record : NULL, err);
 	}
-	if (strcmp(said, c->why) != 0) {
-		(void)snprintf(said, said_size, "%s", c->why);
-		vmha_log(VMHA_LOG_INFO, "vm=%s start waits: %s", act->role.name, said);
+	if (strcmp(claim->said, c->why) != 0) {
+		(void)snprintf(claim->said, sizeof(claim->said), "%s", c->why);
+		vmha_log(VMHA_LOG_INFO, "vm=%s start waits: %s", act->role.name, claim->said);
 		vmha_journal_action(act, "start", "warning", "the start of %s on %s waits: %s",
-				    act->role.name, act->node, said);
+				    act->role.name, act->node, claim->said);
 	}
 	return -EAGAIN;
 }
 
 int vmha_start_claim(const struct vmha_action *act, struct vmha_err **err)
 {
-	char said[512] = "";
+	struct claim claim = { 0 };
 
 	for (;;) {
 		vmha_autoerr struct vmha_err *e = NULL;
-		int r = claim_once(act, said, sizeof(said), &e);
+		int r = claim_once(act, &claim, &e);
 
 		if (r == 0) {
 			return 0;
 		}
-		if (r != -EAGAIN && strcmp(said, vmha_err_text(e)) != 0) {
-			(void)snprintf(said, sizeof(said), "%s", vmha_err_text(e));
-			vmha_log(VMHA_LOG_WARNING, "vm=%s start waits: %s", act->role.name, said);
+		if (r != -EAGAIN && strcmp(claim.said, vmha_err_text(e)) != 0) {
+			(void)snprintf(claim.said, sizeof(claim.said), "%s", vmha_err_text(e));
+			vmha_log(VMHA_LOG_WARNING, "vm=%s start waits: %s", act->role.name,
+				 claim.said);
 		}
 		if (vmha_mono_passed(act->deadline)) {
 			return vmha_err_set(err, -ETIMEDOUT, "%s is not started on %s: %s",
-					    act->role.name, act->node, said);
+					    act->role.name, act->node, claim.said);
 		}
 		vmha_mono_pace(PACE); /* storage tells nobody when a lease becomes free */
 	}
