@@ -52,7 +52,7 @@ static void fact_place(struct drive_fact *f, const struct vmha_pcmk_resource *x,
 	if (x->nodes_count == 1) {
 		(void)snprintf(f->place, sizeof(f->place), "%s", x->nodes[0]);
 	}
-	f->migrating = strcmp(x->state, "Migrating") == 0 || strcmp(x->pending, "Migrating") == 0;
+	f->migrating = strcmp(x->state, "Migrating") == 0;
 	f->stuck = maintenance || (!x->managed && !x->blocked);
 	if (f->stuck) {
 		(void)snprintf(f->why, sizeof(f->why), "%s",

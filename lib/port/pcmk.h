@@ -41,7 +41,7 @@ struct vmha_pcmk_resource {
 	const char *agent; /* "ocf:vmha:vm" */
 	const char *state; /* "Started", "Stopped", "Starting", "Migrating", ... */
 	const char *target_role;
-	const char *pending;
+	const char *pending; /* "Monitoring" or ""; any other action is a state */
 	bool active;
 	bool orphaned;
 	bool blocked;

@@ -18,21 +18,24 @@
 #define WELL	   "active='true' managed='true' blocked='false' failed='false'"
 #define NODE(name) "<node name='" name "'/>"
 
-static const char roles_xml[] =
-	"<resources>" ROLE("b", "") ROLE("a", "") ROLE("low", PRIORITY("-5"))
-		ROLE("high", PRIORITY("10")) ROLE("gone", "") ROLE("hand", "") "</resources>";
+static const char roles_xml[] = "<resources>" ROLE("b", "") ROLE("a", "")
+	ROLE("low", PRIORITY("-5")) ROLE("high", PRIORITY("10")) ROLE("gone", "") ROLE("hand", "")
+		ROLE("new", "") "</resources>";
 
+/* As Pacemaker 2.1.5 writes it: a migrate_to or migrate_from under way is the role "Migrating", and
+ * `pending` is only ever "Monitoring". */
 static const char state_xml[] =
 	"<crm_mon><summary><current_dc present='true'/></summary><nodes>"
 	"<node name='n1' online='true' standby='false'/>"
-	"<node name='n2' online='true' standby='true'/></nodes><resources>" RES("a", "Started",
-										WELL, NODE("n1"))
-		RES("b", "Started", WELL " pending='Migrating'", NODE("n1")) RES("low", "Started",
-										 WELL, NODE("n2"))
-			RES("high", "Started", "managed='false' blocked='true' failed='true'",
-			    NODE("n1") NODE("n2"))
-				RES("hand", "Started", "managed='false' blocked='false'",
-				    NODE("n1")) "</resources></crm_mon>";
+	"<node name='n2' online='true' standby='true'/></nodes><resources>" /**/
+	RES("a", "Started", WELL, NODE("n1"))				    /**/
+	RES("b", "Migrating", WELL, NODE("n1"))				    /**/
+	RES("low", "Started", WELL, NODE("n2"))				    /**/
+	RES("high", "Started", "managed='false' blocked='true' failed='true'",
+	    NODE("n1") NODE("n2"))					      /**/
+	RES("hand", "Started", "managed='false' blocked='false'", NODE("n1")) /**/
+	RES("new", "Started", WELL " pending='Monitoring'", NODE("n1"))	      /* its first */
+	"</resources></crm_mon>";
 
 static void facts_read(struct drive_facts *f, const char *node)
 {
@@ -50,12 +53,12 @@ static void roles_leave_in_the_order_of_their_priority(void)
 	struct drive_facts f = { 0 };
 
 	facts_read(&f, "n1");
-	CHECK_INT(f.count, 6);
+	CHECK_INT(f.count, 7);
 	CHECK_STR(f.items[0].vm, "high");
 	CHECK_STR(f.items[1].vm, "a");
 	CHECK_STR(f.items[2].vm, "b");
-	CHECK_STR(f.items[5].vm, "low");
-	CHECK_INT(f.items[5].priority, -5);
+	CHECK_STR(f.items[6].vm, "low");
+	CHECK_INT(f.items[6].priority, -5);
 	CHECK_STR(f.items[1].volume, "vol1");
 	drive_facts_clear(&f);
 }
@@ -69,6 +72,7 @@ static void only_a_role_at_rest_is_steady(void)
 	CHECK(drive_facts_find(&f, "a")->steady && drive_facts_find(&f, "a")->here);
 	CHECK(!drive_facts_find(&f, "b")->steady && drive_facts_find(&f, "b")->here);
 	CHECK(drive_facts_find(&f, "b")->migrating && !drive_facts_find(&f, "a")->migrating);
+	CHECK(!drive_facts_find(&f, "new")->steady && !drive_facts_find(&f, "new")->migrating);
 	CHECK(!drive_facts_find(&f, "low")->here);
 	CHECK_STR(drive_facts_find(&f, "low")->place, "n2");
 	CHECK(drive_facts_find(&f, "high")->here && !drive_facts_find(&f, "high")->steady);
