@@ -46,6 +46,7 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/main.c \
 	clusterd/modules.c \
 	clusterd/net.c clusterd/net.h \
+	clusterd/net_events.c clusterd/net_events.h \
 	clusterd/net_probe.c clusterd/net_probe.h \
 	clusterd/net_view.c clusterd/net_view.h \
 	clusterd/ops.c \

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clusterd/net_events.h"
 #include "clusterd/net_probe.h"
 #include "clusterd/net_view.h"
 #include "clusterd/worker.h"
@@ -39,6 +40,7 @@ struct clusterd_net {
 	struct vmha_addr links[VMHA_CMAP_LINKS_MAX]; /* corosync's, of this node */
 	size_t links_count;
 	struct net_probe *probe;
+	struct net_events *events;
 	bool stale; /* the probe's targets: something was applied that they depend on */
 };
 
@@ -377,6 +379,7 @@ static int net_start(struct clusterd *c, struct vmha_err **err)
 	c->net = net;
 	net->c = c;
 	net->probe = net_probe_new(c->self, on_probe, net);
+	net->events = net_events_new(c);
 	links_read(net);
 	return ifaces_read(net, err);
 }
@@ -386,6 +389,7 @@ static void net_stop(struct clusterd *c)
 	if (c->net) {
 		netlink_close(c->net);
 		net_probe_free(c->net->probe);
+		net_events_free(c->net->events);
 		if (c->net->gather) {
 			(void)g_source_remove(c->net->gather);
 		}
@@ -405,9 +409,14 @@ static void net_synced(struct clusterd *c)
 
 static void net_applied(struct clusterd *c, const struct vmha_cevent *e)
 {
-	c->net->stale = c->net->stale || e->type == VMHA_CEVENT_JOINED ||
-			e->type == VMHA_CEVENT_LEFT || e->type == VMHA_CEVENT_INTERFACES ||
-			e->type == VMHA_CEVENT_SETTINGS || e->type == VMHA_CEVENT_FORGET;
+	const bool who = e->type == VMHA_CEVENT_JOINED || e->type == VMHA_CEVENT_LEFT ||
+			 e->type == VMHA_CEVENT_INTERFACES || e->type == VMHA_CEVENT_SETTINGS ||
+			 e->type == VMHA_CEVENT_FORGET;
+
+	c->net->stale = c->net->stale || who;
+	if (who || e->type == VMHA_CEVENT_REACH) {
+		net_events_look(c->net->events);
+	}
 }
 
 static void net_changed(struct clusterd *c)

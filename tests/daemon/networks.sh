@@ -110,6 +110,10 @@ ready() {
 	done
 }
 
+event() {
+	on node2 vmha events 2>/dev/null | grep -F -- "$1"
+}
+
 same_as_before() {
 	networks "$1" | diff "$WORK/before.log" -
 }
@@ -182,6 +186,7 @@ agree "a cable pulled" "$(of 2 state '"partitioned"')" lab cut node1 mig
 agree "plugged in again" "$(of 2 state '"up"')" lab heal node1
 LIMIT_MS=6000 agree "one direction only" "$(of 3 state '"partitioned"')" lab cut node3 pub --out
 [[ $(field "$NET.3.0/24" words) == 'partitioned: node3' ]] || fail "$(field "$NET.3.0/24" words)"
+await 5 "its event" event "Cluster Network 3 ($NET.3.0/24) is partitioned: node3"
 LIMIT_MS=6000 agree "healed" "$(of 3 state '"up"')" lab heal node3
 lab cut node1 mig
 agree "two of three cables" "$(of 2 state '"down"')" lab cut node3 mig
@@ -194,6 +199,16 @@ agree "a new card" 'length == 6' on node1 ip address add "$NET.0.1/24" dev new0
 [[ $(field "$NET.0.0/24" csv) == false ]] || fail "volumes over a network of one node"
 [[ $(field "$NET.1.0/24" name) == "Cluster Network 1" ]] || fail "the others changed their names"
 agree "gone again" 'length == 5' on node1 ip link del new0
+
+await 5 "the events" event "Cluster Network 2 ($NET.2.0/24) is up again"
+
+step "garbage on the port of the calls"
+before=$(daemon_pid node1 vmha-clusterd)
+on node2 bash -c "for i in {1..300}; do head -c \$((RANDOM % 80)) /dev/urandom >/dev/udp/$NET.2.1/5409
+	printf 'vmhaecho\\1\\2garbage-of-the-right-len' >/dev/udp/$NET.2.1/5409; done" 2>/dev/null || true
+sleep 1
+[[ $(daemon_pid node1 vmha-clusterd) == "$before" ]] || fail "clusterd fell"
+ready || fail "networks after garbage: $(networks node1)"
 
 step "restart of everything"
 on node1 vmha network set "Cluster Network 3" --metric 333 --name Guests
