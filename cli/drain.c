@@ -215,31 +215,26 @@ static bool host_stopping(void)
 	       vmha_str_starts(res.output, "stopping");
 }
 
-/* The cluster's setting, this node's own first. */
+/* This node's own, else the cluster's; what the setting does not take is as if it was not set. */
 static int64_t shutdown_limit_s(const json_t *state, const char *node)
 {
-	const struct vmha_setting *info = vmha_setting_info(VMHA_SETTING_SHUTDOWN_DRAIN);
 	const json_t *list = json_object_get(state, "settings");
-	int64_t value = info->fallback;
-	bool own = false;
+	struct vmha_settings settings;
 	size_t i;
 
-	for (i = 0; i < json_array_size(list) && !own; i++) {
+	vmha_settings_default(&settings);
+	for (i = 0; i < json_array_size(list); i++) {
 		const json_t *s = json_array_get(list, i);
-		const char *at = json_string_value(json_object_get(s, "node"));
-		const char *text = json_string_value(json_object_get(s, "value"));
-		uint64_t v;
+		const char *name = json_string_value(json_object_get(s, "name"));
+		const char *value = json_string_value(json_object_get(s, "value"));
 
-		if (!vmha_str_eq(json_string_value(json_object_get(s, "name")), info->name) ||
-		    !text || vmha_str_u64(text, 0, (uint64_t)info->max, &v) < 0) {
-			continue;
-		}
-		own = vmha_str_eq(at, node);
-		if (own || !at || !*at) {
-			value = (int64_t)v;
+		if (name && value) {
+			(void)vmha_settings_put(&settings,
+						json_string_value(json_object_get(s, "node")), name,
+						value, NULL);
 		}
 	}
-	return value;
+	return vmha_settings_get(&settings, VMHA_SETTING_SHUTDOWN_DRAIN, node);
 }
 
 /*

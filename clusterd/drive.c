@@ -63,18 +63,6 @@ void drive_journal(struct clusterd *c, enum vmha_level level, const struct vmha_
 	(void)drive_send(c, e);
 }
 
-int64_t drive_setting(const struct clusterd *c, unsigned int node, const char *name,
-		      int64_t otherwise)
-{
-	const char *text = vmha_cluster_setting(c->cluster, node, name);
-	uint64_t value = 0;
-
-	if (!text || vmha_str_u64(text, 0, INT32_MAX, &value) < 0) {
-		return otherwise;
-	}
-	return (int64_t)value;
-}
-
 /* --- jobs ----------------------------------------------------------------------------------- */
 
 struct drive_job *drive_job_of(struct clusterd *c, void *data)

@@ -80,10 +80,6 @@ int drive_send(struct clusterd *c, const struct vmha_cevent *event);
 void drive_journal(struct clusterd *c, enum vmha_level level, const struct vmha_mig *mig,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/** A setting as a number. @param node 0: the cluster's */
-int64_t drive_setting(const struct clusterd *c, unsigned int node, const char *name,
-		      int64_t otherwise);
-
 /** Networks that are left out, "NAME: why; ...", as the plan has them. */
 json_t *drive_plan_skipped(const char *text);
 

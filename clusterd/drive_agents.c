@@ -181,7 +181,7 @@ static int begin_read(struct clusterd *c, const json_t *body, struct vmha_cevent
 
 void drive_op_begin(struct clusterd *c, struct clusterd_request *req, const json_t *body)
 {
-	int64_t wait_s = drive_setting(c, 0, "migration-wait", 10);
+	int64_t wait_s = vmha_cluster_setting(c->cluster, 0, VMHA_SETTING_MIGRATION_WAIT);
 	struct drive_agent *a;
 	struct vmha_cevent e;
 	const char *what;

@@ -430,12 +430,12 @@ static void unbanned(struct clusterd *c, int r, const char *text, const char *wh
 /* @return false: it is not the time of day for it */
 static bool window_open(const struct clusterd *c, const struct vmha_cnode *node)
 {
-	const char *text = vmha_cluster_setting(c->cluster, 0, "failback-window");
+	int64_t window = vmha_cluster_setting(c->cluster, 0, VMHA_SETTING_FAILBACK_WINDOW);
 	time_t now = time(NULL);
 	struct tm tm;
 
 	return node->failback != VMHA_FAILBACK_window || !localtime_r(&now, &tm) ||
-	       drive_window_open(text, tm.tm_hour * 60 + tm.tm_min);
+	       drive_window_open(window, tm.tm_hour * 60 + tm.tm_min);
 }
 
 static void failback_round(struct drive_drain *n, const struct vmha_cnode *node)

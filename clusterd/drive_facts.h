@@ -64,8 +64,11 @@ bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, ui
 /** Has Pacemaker something to do until the role runs well where it is meant to run? */
 bool drive_role_recovers(const struct vmha_pcmk_resource *role);
 
-/** Is @minute of the day within "HH:MM-HH:MM"?  Over midnight too. @return true without a window */
-bool drive_window_open(const char *window, int minute);
+/**
+ * Is @minute of the day within it?
+ * @param window as the setting has it; it may go over midnight; -1 there is none: true
+ */
+bool drive_window_open(int64_t window, int minute);
 
 /**
  * Ask for all of it, without blocking.

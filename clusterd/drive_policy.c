@@ -187,17 +187,13 @@ bool drive_role_recovers(const struct vmha_pcmk_resource *role)
 	       strcasecmp(role->target_role, "Stopped") != 0;
 }
 
-bool drive_window_open(const char *window, int minute)
+bool drive_window_open(int64_t window, int minute)
 {
-	int from_hour;
-	int from;
-	int to_hour;
-	int to;
+	int from = (int)(window / VMHA_DAY_MINUTES);
+	int to = (int)(window % VMHA_DAY_MINUTES);
 
-	if (!window || sscanf(window, "%2d:%2d-%2d:%2d", &from_hour, &from, &to_hour, &to) != 4) {
+	if (window < 0) {
 		return true;
 	}
-	from += from_hour * 60;
-	to += to_hour * 60;
 	return from <= to ? minute >= from && minute < to : minute >= from || minute < to;
 }

@@ -266,18 +266,6 @@ static size_t targets_of(const struct vmha_network *n, uint32_t self, struct net
 	return count;
 }
 
-static int64_t setting(const struct clusterd *c, enum vmha_setting_id id)
-{
-	const struct vmha_setting *info = vmha_setting_info(id);
-	const char *text = vmha_cluster_setting(c->cluster, 0, info->name);
-	uint64_t value;
-
-	if (text && vmha_str_u64(text, (uint64_t)info->min, (uint64_t)info->max, &value) == 0) {
-		return (int64_t)value;
-	}
-	return info->fallback;
-}
-
 static void targets_follow(struct clusterd_net *net)
 {
 	g_autofree struct net_target *targets = g_new(struct net_target, VMHA_REACHES_MAX);
@@ -293,8 +281,10 @@ static void targets_follow(struct clusterd_net *net)
 		count += targets_of(&nets.items[i], net->c->self, targets + count,
 				    VMHA_REACHES_MAX - count);
 	}
-	net_probe_tune(net->probe, VMHA_SPAN_S(setting(net->c, VMHA_SETTING_NETWORK_PROBE)),
-		       (uint16_t)setting(net->c, VMHA_SETTING_NETWORK_PORT));
+	net_probe_tune(
+		net->probe,
+		VMHA_SPAN_S(vmha_cluster_setting(net->c->cluster, 0, VMHA_SETTING_NETWORK_PROBE)),
+		(uint16_t)vmha_cluster_setting(net->c->cluster, 0, VMHA_SETTING_NETWORK_PORT));
 	net_probe_targets(net->probe, targets, count);
 }
 

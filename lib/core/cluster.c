@@ -211,26 +211,12 @@ bool vmha_mig_may_cancel(const struct vmha_mig *mig)
 		vmha_move_runner(mig->state) == VMHA_PARTY_SOURCE);
 }
 
-const char *vmha_cluster_setting(const struct vmha_cluster *state, unsigned int node,
-				 const char *name)
+int64_t vmha_cluster_setting(const struct vmha_cluster *state, unsigned int node,
+			     enum vmha_setting_id id)
 {
 	const struct vmha_cnode *n = vmha_cluster_node(state, node);
-	const char *found = NULL;
-	unsigned int i;
 
-	for (i = 0; i < state->settings_count; i++) {
-		const struct vmha_setting_pair *pair = &state->settings[i];
-
-		if (strcmp(pair->name, name) != 0) {
-			continue;
-		}
-		if (!*pair->node) {
-			found = found ? found : pair->value;
-		} else if (n && strcmp(pair->node, n->name) == 0) {
-			return pair->value;
-		}
-	}
-	return found;
+	return vmha_setting_number(state->settings, state->settings_count, id, n ? n->name : NULL);
 }
 
 /* --- events --------------------------------------------------------------------------------- */

@@ -30,8 +30,6 @@
 #define VMHA_REASON_SIZE	  512
 #define VMHA_NETWORK_SIZE	  64
 #define VMHA_VERSION_SIZE	  32
-#define VMHA_SLOTS_DEFAULT	  1
-#define VMHA_SLOTS_MAX		  64
 
 /* --- migrations ----------------------------------------------------------------------------- */
 
@@ -497,9 +495,9 @@ const struct vmha_cnode *vmha_cluster_node_by_name(const struct vmha_cluster *st
 /** @return its name, or "node 7" in @buffer */
 const char *vmha_cluster_node_name(const struct vmha_cluster *state, unsigned int id,
 				   char buffer[VMHA_NODE_SIZE]);
-/** @return the node's own setting, else the cluster's, else NULL. @param node 0: the cluster's */
-const char *vmha_cluster_setting(const struct vmha_cluster *state, unsigned int node,
-				 const char *name);
+/** As vmha_setting_number(). @param node 0: the cluster's */
+int64_t vmha_cluster_setting(const struct vmha_cluster *state, unsigned int node,
+			     enum vmha_setting_id id);
 /** @return the ready node of the lowest id; 0: there is none */
 unsigned int vmha_cluster_lowest(const struct vmha_cluster *state);
 /** @return the lowest protocol of the ready nodes; 0: there is none */

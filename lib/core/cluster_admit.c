@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "lib/base/str.h"
 #include "lib/core/cluster_int.h"
 
 /*
@@ -13,14 +12,7 @@
 
 unsigned int vmha_cluster_slots(const struct vmha_cluster *state, unsigned int node)
 {
-	const char *value = vmha_cluster_setting(
-		state, node, vmha_setting_info(VMHA_SETTING_MIGRATION_SLOTS)->name);
-	uint64_t slots;
-
-	if (!value || vmha_str_u64(value, 1, VMHA_SLOTS_MAX, &slots) < 0) {
-		return VMHA_SLOTS_DEFAULT;
-	}
-	return (unsigned int)slots;
+	return (unsigned int)vmha_cluster_setting(state, node, VMHA_SETTING_MIGRATION_SLOTS);
 }
 
 unsigned int vmha_cluster_slots_used(const struct vmha_cluster *state, unsigned int node)

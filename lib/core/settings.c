@@ -8,8 +8,7 @@
 
 #include "lib/base/str.h"
 
-#define DAY_MINUTES 1440
-#define NET_PREFIX  "net."
+#define NET_PREFIX "net."
 
 static const struct vmha_setting table[] = {
 #define X(id_, name_, type_, unit_, min_, default_, max_, per_node_, choices_, text_)              \
@@ -81,9 +80,10 @@ void vmha_setting_format(enum vmha_setting_id id, int64_t value, char *buf, size
 			(void)snprintf(buf, size, "none");
 			break;
 		}
-		(void)snprintf(buf, size, "%02d:%02d-%02d:%02d", (int)(value / DAY_MINUTES / 60),
-			       (int)(value / DAY_MINUTES % 60), (int)(value % DAY_MINUTES / 60),
-			       (int)(value % DAY_MINUTES % 60));
+		(void)snprintf(
+			buf, size, "%02d:%02d-%02d:%02d", (int)(value / VMHA_DAY_MINUTES / 60),
+			(int)(value / VMHA_DAY_MINUTES % 60), (int)(value % VMHA_DAY_MINUTES / 60),
+			(int)(value % VMHA_DAY_MINUTES % 60));
 		break;
 	case VMHA_SETTING_NUMBER:
 	default:
@@ -169,7 +169,7 @@ static int window_parse(const char *value, int64_t *ret_value)
 	if (h[0] > 23 || h[1] > 23 || m[0] > 59 || m[1] > 59) {
 		return -ERANGE;
 	}
-	*ret_value = (int64_t)(h[0] * 60 + m[0]) * DAY_MINUTES + h[1] * 60 + m[1];
+	*ret_value = (int64_t)(h[0] * 60 + m[0]) * VMHA_DAY_MINUTES + h[1] * 60 + m[1];
 	return 0;
 }
 
@@ -195,6 +195,27 @@ static int value_parse(enum vmha_setting_id id, const char *value, int64_t *ret_
 		}
 		return r;
 	}
+}
+
+int64_t vmha_setting_number(const struct vmha_setting_pair *pairs, size_t count,
+			    enum vmha_setting_id id, const char *node)
+{
+	int64_t number = table[id].fallback;
+	bool own = false;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		const struct vmha_setting_pair *p = &pairs[i];
+		bool of_node = node && *p->node && table[id].per_node && strcmp(p->node, node) == 0;
+		int64_t value = 0;
+
+		if (strcmp(p->name, table[id].name) == 0 && (of_node || (!*p->node && !own)) &&
+		    value_parse(id, p->value, &value) == 0) {
+			number = value;
+			own = of_node;
+		}
+	}
+	return number;
 }
 
 static int bad_value(enum vmha_setting_id id, int code, const char *value, struct vmha_err **err)

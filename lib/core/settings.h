@@ -49,11 +49,13 @@
 	X(EVENT_FILES, "event-files", NUMBER, "", 1, 5, 100, true, "",                             \
 	  "Files of events that are kept beside the one in use.")
 
+#define VMHA_DAY_MINUTES 1440
+
 enum vmha_setting_type {
 	VMHA_SETTING_NUMBER,
 	VMHA_SETTING_SWITCH, /* on, off */
 	VMHA_SETTING_CHOICE,
-	VMHA_SETTING_WINDOW, /* of the day: first minute * 1440 + last minute; -1 none */
+	VMHA_SETTING_WINDOW, /* of the day: first minute * VMHA_DAY_MINUTES + last; -1 none */
 };
 
 enum vmha_setting_id {
@@ -110,6 +112,14 @@ bool vmha_setting_find(const char *name, enum vmha_setting_id *ret_id);
 void vmha_setting_format(enum vmha_setting_id id, int64_t value, char *buf, size_t size);
 /** What values it takes, with unit: "1 to 16", "on or off", "none, zlib or zstd". */
 void vmha_setting_range(enum vmha_setting_id id, char *buf, size_t size);
+
+/**
+ * What holds on @node, from what is set as text: its own value, else the cluster's, else the
+ * default.  What @id does not take (it was written past `vmha set`) is as if it was not set.
+ * @param node NULL or "": what holds for nodes without a value of their own
+ */
+int64_t vmha_setting_number(const struct vmha_setting_pair *pairs, size_t count,
+			    enum vmha_setting_id id, const char *node);
 
 /** Nothing set: every value is its default. */
 void vmha_settings_default(struct vmha_settings *s);

@@ -43,7 +43,7 @@ static void settings_are_replaced(void)
 	static const struct vmha_setting_pair pairs[] = {
 		{ .name = "migration-slots", .value = "3" },
 		{ .node = "node2", .name = "migration-slots", .value = "2" },
-		{ .node = "node1", .name = "migration-slots", .value = "many" },
+		{ .node = "node1", .name = "migration-slots", .value = "17" },
 	};
 	struct vmha_cevent e = {
 		.type = VMHA_CEVENT_SETTINGS, .from = 1, .settings = pairs, .settings_count = 3
@@ -51,16 +51,16 @@ static void settings_are_replaced(void)
 	struct fixture f;
 
 	fixture_begin(&f, 3);
-	CHECK_INT(vmha_cluster_slots(f.st, 1), VMHA_SLOTS_DEFAULT);
+	CHECK_INT(vmha_cluster_slots(f.st, 1), 1);
 	CHECK_INT(fixture_apply(&f, &e), 0);
 	CHECK_INT(vmha_cluster_slots(f.st, 2), 2);
 	CHECK_INT(vmha_cluster_slots(f.st, 3), 3);
-	CHECK_INT(vmha_cluster_slots(f.st, 1), VMHA_SLOTS_DEFAULT);
-	CHECK_STR(vmha_cluster_setting(f.st, 0, "migration-slots"), "3");
-	CHECK(!vmha_cluster_setting(f.st, 1, "other"));
+	CHECK_INT(vmha_cluster_slots(f.st, 1), 3); /* its own is none */
+	CHECK_INT(vmha_cluster_setting(f.st, 0, VMHA_SETTING_MIGRATION_SLOTS), 3);
+	CHECK_INT(vmha_cluster_setting(f.st, 1, VMHA_SETTING_MIGRATION_WAIT), 10);
 	e.settings_count = 0;
 	CHECK_INT(fixture_apply(&f, &e), 0);
-	CHECK_INT(vmha_cluster_slots(f.st, 2), VMHA_SLOTS_DEFAULT);
+	CHECK_INT(vmha_cluster_slots(f.st, 2), 1);
 	e.settings_count = VMHA_CLUSTER_SETTINGS_MAX + 1;
 	CHECK_INT(fixture_apply(&f, &e), -ENOSPC);
 	fixture_end(&f);

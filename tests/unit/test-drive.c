@@ -199,14 +199,16 @@ static void only_what_is_not_well_recovers(void)
 
 static void a_window_may_go_over_midnight(void)
 {
-	CHECK(drive_window_open(NULL, 0));
-	CHECK(drive_window_open("none", 700));
-	CHECK(drive_window_open("01:30-05:00", 90));
-	CHECK(!drive_window_open("01:30-05:00", 89));
-	CHECK(!drive_window_open("01:30-05:00", 300));
-	CHECK(drive_window_open("22:00-04:00", 1439));
-	CHECK(drive_window_open("22:00-04:00", 10));
-	CHECK(!drive_window_open("22:00-04:00", 600));
+	const int64_t night = (int64_t)90 * VMHA_DAY_MINUTES + 300;
+	const int64_t midnight = (int64_t)1320 * VMHA_DAY_MINUTES + 240;
+
+	CHECK(drive_window_open(-1, 700));
+	CHECK(drive_window_open(night, 90));
+	CHECK(!drive_window_open(night, 89));
+	CHECK(!drive_window_open(night, 300));
+	CHECK(drive_window_open(midnight, 1439));
+	CHECK(drive_window_open(midnight, 10));
+	CHECK(!drive_window_open(midnight, 600));
 }
 
 static const struct unit_test tests[] = {

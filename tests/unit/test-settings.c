@@ -121,6 +121,34 @@ static void a_node_may_have_its_own(void)
 	CHECK(same(&s, &none));
 }
 
+static void what_a_setting_does_not_take_is_not_used(void)
+{
+	static const struct vmha_setting_pair pairs[] = {
+		{ .name = "migration-slots", .value = "3" },
+		{ .name = "migration-wait", .value = "2147484" }, /* more than it takes */
+		{ .name = "migration-tls", .value = "no" },
+		{ .name = "network-port", .value = "" },
+		{ .name = "failback-window", .value = "01:30-05:00" },
+		{ .node = "n1", .name = "migration-slots", .value = "0" },
+		{ .node = "n2", .name = "migration-slots", .value = "16" },
+		{ .node = "n2", .name = "migration-wait", .value = "20" }, /* not for one node */
+	};
+	const size_t count = sizeof(pairs) / sizeof(pairs[0]);
+#define NUMBER(id, node) vmha_setting_number(pairs, count, VMHA_SETTING_##id, node)
+
+	CHECK_INT(NUMBER(MIGRATION_SLOTS, NULL), 3);
+	CHECK_INT(NUMBER(MIGRATION_SLOTS, ""), 3);
+	CHECK_INT(NUMBER(MIGRATION_SLOTS, "n1"), 3);
+	CHECK_INT(NUMBER(MIGRATION_SLOTS, "n2"), 16);
+	CHECK_INT(NUMBER(MIGRATION_WAIT, NULL), 10);
+	CHECK_INT(NUMBER(MIGRATION_WAIT, "n2"), 10);
+	CHECK_INT(NUMBER(MIGRATION_TLS, NULL), 1);
+	CHECK_INT(NUMBER(NETWORK_PORT, NULL), 5409);
+	CHECK_INT(NUMBER(FAILBACK_WINDOW, NULL), 90 * VMHA_DAY_MINUTES + 300);
+	CHECK_INT(NUMBER(SHUTDOWN_DRAIN, "n1"), 600); /* not set */
+#undef NUMBER
+}
+
 static void what_is_walked_over_can_be_set_again(void)
 {
 	static const char *const all[][3] = {
@@ -194,7 +222,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(every_row_is_sound),	    UNIT_TEST(bad_values_are_refused_with_the_range),
 	UNIT_TEST(a_node_may_have_its_own), UNIT_TEST(what_is_walked_over_can_be_set_again),
 	UNIT_TEST(the_store_is_bounded),    UNIT_TEST(properties_of_networks_are_known_apart),
-	UNIT_TEST(ranges_are_told),
+	UNIT_TEST(ranges_are_told),	    UNIT_TEST(what_a_setting_does_not_take_is_not_used),
 };
 
 UNIT_MAIN(tests)
