@@ -491,9 +491,33 @@ void drive_op_network(struct clusterd *c, struct clusterd_request *req, const js
 	agent_say(a, req, &e);
 }
 
+static void stats_get(const json_t *body, struct vmha_mig_stats *stats)
+{
+	stats->total_ms = measure_get(body, "total_ms");
+	stats->blackout_ms = measure_get(body, "blackout_ms");
+	stats->bytes = measure_get(body, "bytes");
+}
+
+/* The target's, which ends a quick move: how it ended is settled by what Pacemaker has then. */
+static void end_of_target(struct clusterd *c, const json_t *body, const struct vmha_mig *mig)
+{
+	struct vmha_cevent e;
+	char trace[VMHA_ID_SIZE];
+
+	if (!mig || mig->to != c->self || !text_get(body, "trace", trace, sizeof(trace)) ||
+	    strcmp(trace, mig->trace) != 0) {
+		return;
+	}
+	drive_event(c, VMHA_CEVENT_AGENT_END, &e);
+	e.mig.id = mig->id;
+	e.mig.result = VMHA_RESULT_DONE;
+	stats_get(body, &e.stats);
+	(void)drive_send(c, &e);
+}
+
 /*
- * An agent that never began here: the target's, which ends a quick move (settled by what Pacemaker
- * has then), or a source's that failed before it could ask (its role is blocked now).
+ * An agent that never began here: the target's, which ends a quick move, or a source's that failed
+ * before it could ask (its role is blocked now).
  */
 static void end_of_stranger(struct clusterd *c, const json_t *body)
 {
@@ -503,10 +527,16 @@ static void end_of_stranger(struct clusterd *c, const json_t *body)
 	char result[16];
 
 	if (!text_get(body, "vm", vm, sizeof(vm)) ||
-	    !text_get(body, "result", result, sizeof(result)) || strcmp(result, "KEPT") != 0) {
+	    !text_get(body, "result", result, sizeof(result))) {
 		return;
 	}
 	mig = vmha_cluster_mig_of(c->cluster, vm);
+	if (strcmp(result, "DONE") == 0) {
+		end_of_target(c, body, mig);
+	}
+	if (strcmp(result, "KEPT") != 0) {
+		return;
+	}
 	if (mig && mig->from == c->self && mig->phase == VMHA_MIG_ADMITTED) {
 		drive_event(c, VMHA_CEVENT_HANDED, &e);
 		e.mig.id = mig->id;
@@ -545,9 +575,7 @@ void drive_op_end(struct clusterd *c, struct clusterd_request *req, const json_t
 	words_get(body, "reason", e.mig.reason, sizeof(e.mig.reason));
 	words_get(body, "network", e.report.network, sizeof(e.report.network));
 	words_get(body, "address", e.report.address, sizeof(e.report.address));
-	e.stats.total_ms = measure_get(body, "total_ms");
-	e.stats.blackout_ms = measure_get(body, "blackout_ms");
-	e.stats.bytes = measure_get(body, "bytes");
+	stats_get(body, &e.stats);
 	agent_say(a, req, &e);
 	g_hash_table_remove(c->drive->agents, &a->token);
 }

@@ -294,7 +294,8 @@ struct vmha_cluster {
 	X(EXPIRED, true)     /* mig: the agent has waited long enough for a slot */                \
 	X(REPORT, true)	     /* mig.agent, report */                                               \
 	X(ATTEMPT, true)     /* mig.agent, attempt */                                              \
-	X(AGENT_END, true)   /* mig.agent, mig.result, mig.reason, report (network), stats */      \
+	X(AGENT_END, true)   /* mig.agent, mig.result, mig.reason, report (network), stats; by     \
+				the target of a quick move: mig.result DONE, stats */              \
 	X(AGENT_LOST, true)  /* mig.agent (0: whichever it was), mig.reason */                     \
 	X(SETTLED, true)     /* mig.result DONE, KEPT or LOST, mig.reason */                       \
 	X(CANCEL, true)	     /* mig.id, mig.reason: who */                                         \

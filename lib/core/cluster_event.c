@@ -73,6 +73,9 @@ int cl_event_agent(struct cl_turn *t)
 	if (!m) {
 		return -ENOENT;
 	}
+	if (t->ev->type == VMHA_CEVENT_AGENT_END && m->to == t->ev->from) {
+		return cl_mig_step(t, m, CL_EV_TARGET_END);
+	}
 	if (m->from != t->ev->from) {
 		return stranger(t, m);
 	}

@@ -26,6 +26,7 @@ struct cl_turn {
 	X(REPORT)                                                                                  \
 	X(ATTEMPT)                                                                                 \
 	X(AGENT_END)                                                                               \
+	X(TARGET_END) /* the target's, which ends a quick move: measures it */                     \
 	X(AGENT_LOST)                                                                              \
 	X(SETTLED)                                                                                 \
 	X(CANCEL)                                                                                  \

@@ -181,11 +181,28 @@ static int running_agent_end(struct cl_turn *t, struct vmha_mig *m)
 	}
 	cl_because_event(t, m);
 	m->requeue = m->preempted && !m->cancel;
-	if (result == VMHA_RESULT_DONE || result == VMHA_RESULT_SAVED) {
+	if (result == VMHA_RESULT_DONE) {
 		cl_say_stats(t, m);
+	}
+	if (result == VMHA_RESULT_DONE || result == VMHA_RESULT_SAVED) {
 		return cl_ending(t, m, VMHA_CEFFECT_CLEAR);
 	}
 	return cl_settle(t, m);
+}
+
+/*
+ * The source's agent went when the memory was saved; the target's knows how long the guest stood
+ * still.  It says so before Pacemaker learns that the role has arrived, so before CLEAR is over.
+ */
+static int ending_target_end(struct cl_turn *t, struct vmha_mig *m)
+{
+	if (t->ev->mig.result != VMHA_RESULT_DONE) {
+		return cl_refuse(t, -EINVAL, "the target's agent cannot end with %s",
+				 vmha_mig_result_name(t->ev->mig.result));
+	}
+	m->stats = t->ev->stats;
+	cl_say_stats(t, m);
+	return 0;
 }
 
 static int running_agent_lost(struct cl_turn *t, struct vmha_mig *m)
@@ -526,6 +543,7 @@ static const mig_action table[VMHA_MIG_PHASES_COUNT][CL_MIG_EVENTS_COUNT] = {
 	ON(ENDING, HAND_BAD, nothing),
 	ON(ENDING, BEGUN, ending_begun),
 	ON(ENDING, BEGUN_OTHER, busy_begun),
+	ON(ENDING, TARGET_END, ending_target_end),
 	ON(ENDING, SETTLED, ending_settled),
 	ON(ENDING, CANCEL, ending_cancel),
 	ON(ENDING, PREEMPT, nothing),

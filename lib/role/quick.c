@@ -161,16 +161,19 @@ int vmha_quick_save(const struct vmha_action *act, struct vmha_moving *moving,
 	return 0;
 }
 
-static void restored(const struct vmha_action *act, struct vmha_moving *m)
+static void restored(const struct vmha_action *act, const struct vmha_state_record *rec,
+		     struct vmha_moving *m)
 {
+	m->rec.bytes = (int64_t)rec->state_bytes;
 	m->rec.blackout_ms = m->rec.stopped_ms ? vmha_wall_ms() - m->rec.stopped_ms : -1;
 	m->rec.total_ms = vmha_wall_ms() - m->rec.begun_ms;
 	(void)vmha_moving_step(act, m, VMHA_EVENT_CONFIRMED, NULL);
 	(void)vmha_moving_step(act, m, VMHA_EVENT_CLEANED, NULL);
 	vmha_log(VMHA_LOG_INFO,
-		 "mig=%s vm=%s moved quick %s -> %s total_ms=%" PRId64 " blackout_ms=%" PRId64,
+		 "mig=%s vm=%s moved quick %s -> %s total_ms=%" PRId64 " blackout_ms=%" PRId64
+		 " bytes=%" PRId64,
 		 m->rec.trace, act->role.name, m->rec.from, m->rec.to, m->rec.total_ms,
-		 m->rec.blackout_ms);
+		 m->rec.blackout_ms, m->rec.bytes);
 }
 
 int vmha_quick_restore(const struct vmha_action *act, struct vmha_err **err)
@@ -210,7 +213,7 @@ int vmha_quick_restore(const struct vmha_action *act, struct vmha_err **err)
 	}
 	r = vmha_present_record(act, &obs, err);
 	if (moving) {
-		restored(act, &m);
+		restored(act, rec, &m);
 		vmha_link_end(link, &m);
 	}
 	return r;

@@ -151,6 +151,16 @@ undisturbed "healed without clusterd" "$place"
 on node1 vmha migrate web1 --to "$target" >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 undisturbed "moved at last" "$target"
 
+step "quick: what it took is told too, by every node"
+on node1 vmha migrate web1 --to "$place" --mode quick >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
+figure "$(tail -n 1 "$WORK/out.log")"
+grep -qE "^web1 runs on $place \(quick in [0-9.]+ s, blackout [0-9]+ ms, [1-9][0-9]* MiB, 1 attempt\)$" "$WORK/out.log" ||
+	fail "what a quick move took is not told"
+on "$target" vmha migration show web1 >"$WORK/out.log"
+grep -qE 'quick in [0-9.]+ s, blackout [0-9]+ ms, [1-9][0-9]* MiB, 1 attempt' "$WORK/out.log" || fail "$(cat "$WORK/out.log")"
+undisturbed "moved quick" "$place"
+on node1 vmha migrate web1 --to "$target" >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
+
 step "cold: only when named"
 on node1 vmha migrate web1 --to "$place" --mode cold >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 role_is_on web1 "$place" || fail "cold: it is on $(role_place web1)"

@@ -113,6 +113,7 @@ enum happening {
 	END_KEPT,
 	END_UNSURE,
 	END_SAVED,
+	END_TARGET, /* the target's agent's */
 	AGENT_LOST,
 	SETTLED_DONE,
 	SETTLED_KEPT,
@@ -195,6 +196,8 @@ static int happen(struct scene *s, enum happening what)
 		return fixture_begun(&s->f, "web", 1, 4);
 	case REPORT:
 		return fixture_report(&s->f, s->id, VMHA_MOVE_CONNECTING);
+	case END_TARGET:
+		return fixture_mig(&s->f, VMHA_CEVENT_AGENT_END, 2, s->id, false, VMHA_RESULT_DONE);
 	default:
 		return what < CANCEL ? happen_agent(s, what) : happen_more(s, what);
 	}
@@ -227,18 +230,19 @@ static char outcome(const struct scene *s, int r)
  */
 static const char *const expected[HAPPENINGS_COUNT] = {
 	/* in the order of enum place */
-	[CHECK_OK] = "A..A........",	 [CHECK_BAD] = "O..O........",
-	[HAND_OK] = "....AARRpXX.",	 [HAND_BAD] = "....XX..pXX.",
-	[BEGUN] = "QQQRRRRRpXXO",	 [BEGUN_OTHER] = "OOOOXXRRpXXO",
-	[EXPIRED] = "..X...RRp...",	 [REPORT] = "......RRp...",
-	[ATTEMPT] = "......RRp...",	 [END_DONE] = "......XXp...",
-	[END_KEPT] = "......XXp...",	 [END_UNSURE] = "......XXp...",
-	[END_SAVED] = "......XXp...",	 [AGENT_LOST] = "..X...XXp...",
-	[SETTLED_DONE] = ".....O..pOO.", [SETTLED_KEPT] = ".....O..pOO.",
-	[SETTLED_LOST] = ".....O..pOO.", [CANCEL] = "OOXOXXRbRXbb",
-	[DISTURBED] = "QQXQXXRRRXXO",	 [SOURCE_AWAY] = "QQXQAARRpXXO",
-	[TARGET_AWAY] = "QQQQAARRRXXO",	 [TARGET_DRAINED] = "OOXOXXRRRXXO",
-	[SOURCE_DOWN] = "OOXOXXXXXXXO",	 [TARGET_DOWN] = "OOXOXXRRXXXO",
+	[CHECK_OK] = "A..A........",	   [CHECK_BAD] = "O..O........",
+	[HAND_OK] = "....AARRpXX.",	   [HAND_BAD] = "....XX..pXX.",
+	[BEGUN] = "QQQRRRRRpXXO",	   [BEGUN_OTHER] = "OOOOXXRRpXXO",
+	[EXPIRED] = "..X...RRp...",	   [REPORT] = "......RRp...",
+	[ATTEMPT] = "......RRp...",	   [END_DONE] = "......XXp...",
+	[END_KEPT] = "......XXp...",	   [END_UNSURE] = "......XXp...",
+	[END_SAVED] = "......XXp...",	   [AGENT_LOST] = "..X...XXp...",
+	[SETTLED_DONE] = ".....O..pOO.",   [SETTLED_KEPT] = ".....O..pOO.",
+	[SETTLED_LOST] = ".....O..pOO.",   [END_TARGET] = ".........XX.",
+	[CANCEL] = "OOXOXXRbRXbb",	   [DISTURBED] = "QQXQXXRRRXXO",
+	[SOURCE_AWAY] = "QQXQAARRpXXO",	   [TARGET_AWAY] = "QQQQAARRRXXO",
+	[TARGET_DRAINED] = "OOXOXXRRRXXO", [SOURCE_DOWN] = "OOXOXXXXXXXO",
+	[TARGET_DOWN] = "OOXOXXRRXXXO",
 };
 
 static void every_phase_and_event(void)
@@ -279,6 +283,31 @@ static void a_waiting_agent_is_queued(void)
 	fixture_end(&s.f);
 }
 
+/* What it took is measured where it ends; another node's word does not count. */
+static void a_quick_move_is_measured_by_its_target(void)
+{
+	struct vmha_cevent e = { .type = VMHA_CEVENT_AGENT_END, .from = 2 };
+	struct scene s;
+
+	scene_begin(&s, COPYING);
+	fixture_ok(&s.f, VMHA_CEVENT_AGENT_END, 1, s.id, VMHA_RESULT_SAVED);
+	e.mig.id = s.id;
+	e.mig.result = VMHA_RESULT_DONE;
+	e.stats = (struct vmha_mig_stats){ .total_ms = 2400, .blackout_ms = 2300, .bytes = 77 };
+	CHECK_INT(fixture_apply(&s.f, &e), 0);
+	CHECK_INT(vmha_cluster_mig(s.f.st, s.id)->stats.total_ms, 2400);
+	CHECK_INT(vmha_cluster_mig(s.f.st, s.id)->stats.blackout_ms, 2300);
+	CHECK_INT(vmha_cluster_mig(s.f.st, s.id)->stats.bytes, 77);
+	CHECK_HAS(fixture_effect(&s.f, VMHA_CEFFECT_JOURNAL)->journal.text, "2300 ms");
+	e.mig.result = VMHA_RESULT_KEPT;
+	CHECK_INT(fixture_apply(&s.f, &e), -EINVAL);
+	e.from = 3;
+	CHECK_INT(fixture_apply(&s.f, &e), -EPERM);
+	fixture_ok(&s.f, VMHA_CEVENT_SETTLED, 1, s.id, VMHA_RESULT_DONE);
+	CHECK_INT(vmha_cluster_mig(s.f.st, s.id)->stats.blackout_ms, 2300);
+	fixture_end(&s.f);
+}
+
 static void what_may_be_cancelled(void)
 {
 	int place;
@@ -315,6 +344,7 @@ static void names_round_trip(void)
 static const struct unit_test tests[] = {
 	UNIT_TEST(every_phase_and_event),
 	UNIT_TEST(a_waiting_agent_is_queued),
+	UNIT_TEST(a_quick_move_is_measured_by_its_target),
 	UNIT_TEST(what_may_be_cancelled),
 	UNIT_TEST(names_round_trip),
 };
