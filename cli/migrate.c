@@ -35,8 +35,8 @@ struct wish {
 struct run {
 	struct vmha_watch watch;
 	struct vmha_mono deadline;
-	bool limited;
-	bool cancelling; /* asked for; refused when past it */
+	uint64_t limit_s; /* 0: none */
+	bool cancelling;  /* asked for; refused when past it */
 	int64_t id;
 	int64_t shown_percent;
 	char shown_words[256];
@@ -107,6 +107,7 @@ static void progress_show(struct run *run, const json_t *state, const struct vmh
 /* Returns when the VM is confirmed on the source, or with why it cannot be cancelled any more. */
 static void cancel_ask(struct run *run, const char *why)
 {
+	vmha_autofree char *who = vmha_migrate_requester();
 	vmha_autoerr struct vmha_err *err = NULL;
 
 	vmha_watch_clear(&run->watch);
@@ -115,11 +116,20 @@ static void cancel_ask(struct run *run, const char *why)
 	if (!run->watch.ipc) {
 		vmha_output_warn("clusterd is away: not cancelled");
 	} else if (vmha_daemon_call(run->watch.ipc,
-				    json_pack("{s:s, s:I, s:s}", "op", "cancel", "id",
-					      (json_int_t)run->id, "why", why),
+				    json_pack("{s:s, s:I, s:s*, s:s}", "op", "cancel", "id",
+					      (json_int_t)run->id, "requester", who, "why", why),
 				    CANCEL_SPAN, NULL, &err) < 0) {
 		vmha_output_warn("not cancelled: %s", vmha_err_text(err));
 	}
+}
+
+static void timeout_tell(struct run *run)
+{
+	char why[64];
+
+	(void)snprintf(why, sizeof(why), "out of time: not over after %" PRIu64 " s (--timeout)",
+		       run->limit_s);
+	cancel_ask(run, why);
 }
 
 /* @return 0 it has ended, ret_move says how; -ECANCELED left while it goes on; negative errno */
@@ -157,8 +167,8 @@ static int follow(struct run *run, json_t **ret_state, struct vmha_err **err)
 			*ret_state = vmha_steal_ptr(state);
 			return 0;
 		}
-		if (run->limited && !run->cancelling && vmha_mono_passed(run->deadline)) {
-			cancel_ask(run, "out of time");
+		if (run->limit_s && !run->cancelling && vmha_mono_passed(run->deadline)) {
+			timeout_tell(run);
 		}
 	}
 }
@@ -259,7 +269,7 @@ static int migrate_run(int argc, char **argv, struct vmha_err **err)
 		return r;
 	}
 	wish.vm = argv[1];
-	run.limited = wish.timeout_s != 0;
+	run.limit_s = wish.timeout_s;
 	run.deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(wish.timeout_s));
 	vmha_interrupt_hold(&old);
 	r = migrate_do(&run, &wish, err);

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/daemon.h"
+#include "cli/migrate.h"
 #include "cli/output.h"
 #include "cli/view.h"
 #include "lib/base/cleanup.h"
@@ -133,6 +134,7 @@ static int cancel_run(int argc, char **argv, struct vmha_err **err)
 	static const struct vmha_option opts[] = { { 0 } };
 	vmha_autojson json_t *state = NULL;
 	vmha_autoipc struct vmha_ipc *ipc = NULL;
+	vmha_autofree char *who = vmha_migrate_requester();
 	const json_t *found;
 	struct vmha_view_move m;
 	int r = vmha_options_take(&argc, argv, opts, err);
@@ -154,7 +156,9 @@ static int cancel_run(int argc, char **argv, struct vmha_err **err)
 		return vmha_err_set(err, -EALREADY, "migration %" PRId64 " of %s has ended: %s",
 				    m.id, m.vm, m.result);
 	}
-	r = vmha_daemon_call(ipc, json_pack("{s:s, s:I}", "op", "cancel", "id", (json_int_t)m.id),
+	r = vmha_daemon_call(ipc,
+			     json_pack("{s:s, s:I, s:s*}", "op", "cancel", "id", (json_int_t)m.id,
+				       "requester", who),
 			     CANCEL_SPAN, NULL, err);
 	if (r < 0) {
 		return r;

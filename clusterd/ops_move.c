@@ -249,9 +249,11 @@ void drive_op_cancel(struct clusterd *c, struct clusterd_request *req, const jso
 	const struct vmha_mig *m = NULL;
 	char vm[VMHA_NAME_SIZE];
 	char who[64];
+	char why[128];
 
 	if (!drive_text_take(body, "vm", vm, sizeof(vm)) ||
-	    !drive_text_take(body, "requester", who, sizeof(who)) || (!*vm && id <= 0)) {
+	    !drive_text_take(body, "requester", who, sizeof(who)) ||
+	    !drive_text_take(body, "why", why, sizeof(why)) || (!*vm && id <= 0)) {
 		drive_ask_error(a, -EINVAL, "cancel: a field is missing or wrong");
 		return;
 	}
@@ -265,7 +267,8 @@ void drive_op_cancel(struct clusterd *c, struct clusterd_request *req, const jso
 	a->mig = m->id;
 	drive_event(c, VMHA_CEVENT_CANCEL, &a->event);
 	a->event.mig.id = m->id;
-	(void)snprintf(a->event.mig.reason, sizeof(a->event.mig.reason), "%s", who);
+	(void)snprintf(a->event.mig.reason, sizeof(a->event.mig.reason), "%s%s%s%s", why,
+		       *why && *who ? ", " : "", *who ? "asked for by " : "", who);
 	drive_ask_send(a);
 }
 

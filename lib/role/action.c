@@ -114,6 +114,7 @@ int vmha_action_open(const struct vmha_role *role, const char *node, struct vmha
 	}
 	act->role = *role;
 	act->deadline = vmha_mono_add(vmha_mono_now(), timeout);
+	act->time = timeout;
 	act->graceful = timeout;
 	vmha_trace_make(act->trace);
 	r = node_find(node, act->node, err);

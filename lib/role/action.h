@@ -26,6 +26,7 @@ struct vmha_action {
 	uint64_t host_id;	   /* of this node in the volume's lockspace; 0: not joined */
 	uint64_t generation;	   /* likewise */
 	struct vmha_mono deadline; /* when Pacemaker's patience ends, less a margin */
+	struct vmha_span time;	   /* that it had at its begin, until the deadline */
 	char trace[VMHA_ID_SIZE];  /* of this action */
 	enum vmha_move_mode mode;  /* parameter migration_mode */
 	bool quick_on_stall;	   /* a live move that does not converge becomes a quick one */

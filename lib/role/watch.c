@@ -200,7 +200,7 @@ static void give_up(const struct vmha_action *act, struct vmha_moving *m,
 	bool dark = m->state == VMHA_MOVE_SWITCHOVER;
 	struct vmha_span patience = dark ? DARK_PATIENCE : w->stall;
 	struct vmha_mono now = vmha_mono_now();
-	char why[100];
+	char why[150];
 
 	if (m->state == VMHA_MOVE_CONNECTING) {
 		if (!w->mute && vmha_mono_diff(w->progress, now).ns > CONNECT_PATIENCE.ns) {
@@ -212,8 +212,9 @@ static void give_up(const struct vmha_action *act, struct vmha_moving *m,
 	}
 	if (vmha_mono_diff(w->progress, now).ns > patience.ns) {
 		w->stalled = w->stalled || !w->aborted;
-		(void)snprintf(why, sizeof(why), "no progress for %lld s%s",
+		(void)snprintf(why, sizeof(why), "no progress for %lld s%s%s",
 			       (long long)vmha_span_ms(patience) / 1000,
+			       dark ? "" : " (setting migration-stall)",
 			       dark ? " in the switchover"
 			       : w->copy.iteration > 2
 				       ? ": the guest changes its memory as fast as it "
@@ -264,6 +265,27 @@ static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
 	give_up(act, m, obs, w);
 }
 
+/* Ended in time, before Pacemaker kills this action and blocks the role. */
+static int out_of_time(const struct vmha_action *act, struct vmha_moving *m,
+		       const struct vmha_observation *obs, struct vmha_watch *w,
+		       struct vmha_err **err)
+{
+	char why[150];
+
+	if (w->aborted) {
+		return vmha_err_set(err, -ETIMEDOUT,
+				    "the migration does not end within the action's time");
+	}
+	(void)snprintf(why, sizeof(why),
+		       "out of time: it was not over within %lld s (timeout of the role's "
+		       "operation migrate_to, less what an orderly end takes)",
+		       (long long)(vmha_span_ms(act->time) - SETTLE_MS) / 1000);
+	job_abort(act, m, obs, w,
+		  m->state == VMHA_MOVE_SWITCHOVER ? VMHA_EVENT_STALLED : VMHA_EVENT_CANCELLED,
+		  why);
+	return 0;
+}
+
 /* clusterd's wish, and the action's own time. */
 static int watch_wishes(const struct vmha_action *act, struct vmha_moving *m,
 			const struct vmha_observation *obs, struct vmha_watch *w,
@@ -276,14 +298,7 @@ static int watch_wishes(const struct vmha_action *act, struct vmha_moving *m,
 		job_abort(act, m, obs, w, VMHA_EVENT_CANCELLED, why);
 	}
 	if (vmha_mono_passed(vmha_mono_add(act->deadline, VMHA_SPAN_MS(-SETTLE_MS)))) {
-		if (w->aborted) {
-			return vmha_err_set(err, -ETIMEDOUT,
-					    "the migration does not end within the action's time");
-		}
-		job_abort(act, m, obs, w,
-			  m->state == VMHA_MOVE_SWITCHOVER ? VMHA_EVENT_STALLED
-							   : VMHA_EVENT_CANCELLED,
-			  "the action's time is over");
+		return out_of_time(act, m, obs, w, err);
 	}
 	return 0;
 }

@@ -104,13 +104,15 @@ lab service "$target" start libvirtd
 
 step "cancelled by time, by Ctrl-C, and by another command; queued behind another move"
 lab slow mig 16mbit
-refused "was not moved to $target" "out of time" vmha migrate web1 --to "$target" --timeout 5
+refused "web1 was not moved to $target: cancelled: out of time: not over after 5 s (--timeout), asked for by root. It runs on $place" \
+	"out of time" vmha migrate web1 --to "$target" --timeout 5
 undisturbed "out of time" "$place"
 rc=0
 lab exec node1 -- timeout --preserve-status -s INT 6 vmha migrate web1 --to "$target" >"$WORK/out.log" 2>&1 || rc=$?
 sed 's/^/  /' "$WORK/out.log"
 ((rc == 1)) || fail "interrupted: status $rc: $(cat "$WORK/out.log")"
-grep -q "was not moved to $target" "$WORK/out.log" || fail "$(cat "$WORK/out.log")"
+grep -q "was not moved to $target: cancelled: interrupted, asked for by root. It runs on $place" "$WORK/out.log" ||
+	fail "$(cat "$WORK/out.log")"
 undisturbed "interrupted" "$place"
 on node1 vmha migrate web1 --to "$target" --no-wait
 await 20 "the copy" copying
@@ -118,6 +120,8 @@ refused "" "a second move at the same time" vmha migrate web1 --to "$target"
 on "$target" vmha migration show web1
 on "$target" vmha migration cancel web1 || fail "cancel from another node"
 undisturbed "cancelled from another node" "$place"
+on node1 vmha migration show web1 >"$WORK/out.log"
+grep -qF "not moved: cancelled: asked for by root" "$WORK/out.log" || fail "$(cat "$WORK/out.log")"
 
 step "the agent is killed while it copies: clusterd ends the copy and heals"
 on node1 vmha migrate web1 --to "$target" --no-wait
