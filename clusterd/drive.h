@@ -15,7 +15,9 @@
  *   drive.c          the module; HAND_OVER
  *   drive_check.c    CHECK
  *   drive_settle.c   SETTLE, CLEAR, ADOPT: how did it end, and is the role well again?
- *   drive_agents.c   the agents' side: move-begin ... move-end; GO, REFUSE, ABORT
+ *   drive_agents.c   the agents' side: move-begin; GO, REFUSE, ABORT; agents that are lost
+ *   drive_reports.c  ... move-report to move-end
+ *   drive_plan.c     what agents are told of how to move
  *   drive_blocked.c  roles that are blocked without a move
  *   drive_watch.c    WATCH: when has the cluster recovered?
  *   drive_drain.c    DRAIN: empties a node, and brings roles back
@@ -80,9 +82,6 @@ int drive_send(struct clusterd *c, const struct vmha_cevent *event);
 void drive_journal(struct clusterd *c, enum vmha_level level, const struct vmha_mig *mig,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/** Networks that are left out, "NAME: why; ...", as the plan has them. */
-json_t *drive_plan_skipped(const char *text);
-
 /* --- drive_check.c --- */
 void drive_check_begin(struct drive_job *job);
 
@@ -110,9 +109,23 @@ void drive_agents_effect(struct clusterd *c, const struct vmha_ceffect *effect);
 void drive_agents_refused(struct clusterd *c, const struct vmha_cevent *e, int r, const char *why);
 void drive_agents_closed(struct clusterd *c, uint64_t client);
 void drive_op_begin(struct clusterd *c, struct clusterd_request *req, const json_t *body);
+
+/* --- drive_reports.c --- */
 void drive_op_report(struct clusterd *c, struct clusterd_request *req, const json_t *body);
 void drive_op_network(struct clusterd *c, struct clusterd_request *req, const json_t *body);
 void drive_op_end(struct clusterd *c, struct clusterd_request *req, const json_t *body);
+
+/* --- drive_plan.c --- */
+/** As the agent is told them; NULL: no memory. */
+json_t *drive_plan_settings(const struct clusterd *c);
+/**
+ * Add the networks of a move to @plan.
+ * @return 0; -EAGAIN not known yet; else there is no way, and @err says why
+ */
+int drive_plan_networks(struct clusterd *c, const struct vmha_mig *mig, json_t *plan,
+			struct vmha_err **err);
+/** Networks that are left out, "NAME: why; ...", as the plan has them. */
+json_t *drive_plan_skipped(const char *text);
 
 /* --- drive_watch.c --- */
 void drive_watch_begin(struct clusterd *c, uint64_t disturbance);

@@ -32,6 +32,7 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/drive_drain.c \
 	clusterd/drive_facts.c clusterd/drive_facts.h \
 	clusterd/drive_pcmk.c clusterd/drive_pcmk.h \
+	clusterd/drive_plan.c clusterd/drive_reports.c clusterd/drive_agent.h \
 	clusterd/drive_policy.c \
 	clusterd/drive_settle.c \
 	clusterd/drive_watch.c \

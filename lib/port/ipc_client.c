@@ -174,15 +174,12 @@ static int whole_receive(struct vmha_ipc *ipc, receiver recv_one, int32_t seq,
 	return 0;
 }
 
-int vmha_ipc_call(struct vmha_ipc *ipc, const char *request_json, struct vmha_span timeout,
-		  char **ret_reply, struct vmha_err **err)
+static int request_send(struct vmha_ipc *ipc, const char *request_json, struct vmha_mono deadline,
+			struct vmha_err **err)
 {
-	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), timeout);
 	struct qb_ipc_request_header head = { .size = 0 };
 	struct iovec iov[2];
-	vmha_autofree char *reply = NULL;
 	ssize_t n;
-	int r;
 
 	if (strlen(request_json) > VMHA_IPC_MAX_BYTES - sizeof(head)) {
 		return vmha_err_set(err, -EMSGSIZE, "the request to clusterd is too large");
@@ -204,7 +201,33 @@ int vmha_ipc_call(struct vmha_ipc *ipc, const char *request_json, struct vmha_sp
 				    "clusterd of this node takes no request: %s",
 				    strerror((int)-n));
 	}
-	r = whole_receive(ipc, qb_ipcc_recv, head.id, deadline, &reply, err);
+	return 0;
+}
+
+int vmha_ipc_send(struct vmha_ipc *ipc, const char *request_json, struct vmha_span timeout,
+		  struct vmha_err **err)
+{
+	return request_send(ipc, request_json, vmha_mono_add(vmha_mono_now(), timeout), err);
+}
+
+int vmha_ipc_answer(struct vmha_ipc *ipc, struct vmha_span timeout, char **ret_reply,
+		    struct vmha_err **err)
+{
+	return whole_receive(ipc, qb_ipcc_recv, ipc->seq, vmha_mono_add(vmha_mono_now(), timeout),
+			     ret_reply, err);
+}
+
+int vmha_ipc_call(struct vmha_ipc *ipc, const char *request_json, struct vmha_span timeout,
+		  char **ret_reply, struct vmha_err **err)
+{
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), timeout);
+	vmha_autofree char *reply = NULL;
+	int r = request_send(ipc, request_json, deadline, err);
+
+	if (r < 0) {
+		return r;
+	}
+	r = whole_receive(ipc, qb_ipcc_recv, ipc->seq, deadline, &reply, err);
 	if (r == -EAGAIN) {
 		return vmha_err_set(err, -ETIMEDOUT,
 				    "clusterd of this node did not answer within %lld ms",

@@ -24,6 +24,16 @@ int vmha_ipc_open(struct vmha_ipc **ret, struct vmha_span timeout, struct vmha_e
 int vmha_ipc_call(struct vmha_ipc *ipc, const char *request_json, struct vmha_span timeout,
 		  char **ret_reply, struct vmha_err **err);
 
+/**
+ * The two halves of a call, for one who does not wait: until the answer is there, nothing else may
+ * be sent.
+ * @return as vmha_ipc_call(); vmha_ipc_answer(): -EAGAIN none within @timeout, ask again
+ */
+int vmha_ipc_send(struct vmha_ipc *ipc, const char *request_json, struct vmha_span timeout,
+		  struct vmha_err **err);
+int vmha_ipc_answer(struct vmha_ipc *ipc, struct vmha_span timeout, char **ret_reply,
+		    struct vmha_err **err);
+
 /** @return the code in the last answer's header: 0, negative errno, or what the operation says */
 int vmha_ipc_code(const struct vmha_ipc *ipc);
 

@@ -14,10 +14,12 @@
 #include "lib/port/ipc_client.h"
 #include "lib/port/move_json.h"
 
-#define OPEN_PATIENCE  VMHA_SPAN_MS(500)
-#define BEGIN_PATIENCE VMHA_SPAN_S(12)
-#define TELL_PATIENCE  VMHA_SPAN_MS(500) /* nobody runs in the switchover: never long */
-#define AGAIN	       VMHA_SPAN_S(2)	 /* after a failure */
+#define OPEN_PATIENCE	VMHA_SPAN_MS(500)
+#define BEGIN_PATIENCE	VMHA_SPAN_S(12)
+#define TELL_PATIENCE	VMHA_SPAN_MS(500) /* nobody runs in the switchover: never long */
+#define AGAIN		VMHA_SPAN_S(2)	  /* after a failure */
+#define ATTACH_PATIENCE VMHA_SPAN_S(10)	  /* nobody waits for it: its answer is looked for */
+#define END_PATIENCE	VMHA_SPAN_S(2)
 
 struct vmha_link {
 	const struct vmha_action *act;
@@ -26,9 +28,12 @@ struct vmha_link {
 	uint64_t id;
 	char to[VMHA_NODE_SIZE];
 	char trace[VMHA_ID_SIZE];
-	struct vmha_mono again; /* not asked before */
-	bool lost;		/* and that was said */
-	char *abort;		/* why */
+	const struct vmha_moving *followed;
+	struct vmha_mono again;	  /* not asked before */
+	struct vmha_mono give_up; /* when `attaching` */
+	bool attaching;		  /* asked to go on here; nothing else is told until it answers */
+	bool lost;		  /* and that was said */
+	char *abort;		  /* why */
 };
 
 void vmha_link_free(struct vmha_link *link)
@@ -44,15 +49,17 @@ void vmha_link_free(struct vmha_link *link)
 /*
  * What a death leaves, of this agent or of clusterd, while a move is under way:
  *
- *   agent (source)             clusterd (source)           libvirtd            what is left
- *   move-begin                 record RUNNING                                  agent dies: no job,
- * no record here: KEPT job started                                            copies agent dies:
- * libvirtd copies on; clusterd aborts, a new agent attaches report ...                 dies: agent
- * copies on, attaches again when it is back: same record sees the lease gone        told "abort":
- * too late, (SWITCHOVER)               not done                    switches over       agent dies:
- * nobody aborts; evidence (lease owner, lver) move-end DONE              record ended, slot free
- * dies before move-end: owner record -> target evidence on the target exit 0 Pacemaker's
- * migrate_from
+ *   agent here        clusterd here       libvirtd     what is left
+ *   move-begin        record RUNNING                   agent dies: no job, no record here: KEPT
+ *   job started                           copies       agent dies: libvirtd copies on; clusterd
+ *                                                      aborts, or a new agent attaches
+ *   report ...        dies                copies       agent goes on, attaches again when clusterd
+ *                                                      is back: the same record
+ *   sees the lease    told "abort":       switches     agent dies: nobody aborts; evidence (lease
+ *   gone              too late, not done  over         owner, lver)
+ *   move-end DONE     record ended                     dies before move-end: owner record, evidence
+ *                                                      on the target
+ *   exit 0                                             Pacemaker's migrate_from
  *
  * So a death leaves doubt only between the source's stop and the target's lease; there the lease
  * itself decides, never who died.
@@ -71,6 +78,7 @@ static void drop(struct vmha_link *link)
 {
 	vmha_ipc_close(link->ipc);
 	link->ipc = NULL;
+	link->attaching = false;
 }
 
 static void tell(struct vmha_link *link, const char *request)
@@ -79,7 +87,7 @@ static void tell(struct vmha_link *link, const char *request)
 	vmha_autofree char *reply = NULL;
 	int r;
 
-	if (!link->ipc || !request || !vmha_mono_passed(link->again)) {
+	if (!link->ipc || link->attaching || !request || !vmha_mono_passed(link->again)) {
 		return;
 	}
 	r = vmha_ipc_call(link->ipc, request, TELL_PATIENCE, &reply, &err);
@@ -96,11 +104,10 @@ static void tell(struct vmha_link *link, const char *request)
 	}
 }
 
-static int ask(struct vmha_link *link, bool attach, struct vmha_span patience,
-	       struct vmha_plan **ret_plan, struct vmha_err **err)
+static char *question(const struct vmha_link *link, bool attach)
 {
 	const struct vmha_action *act = link->act;
-	const struct vmha_move_ask question = {
+	const struct vmha_move_ask ask = {
 		.vm = act->role.name,
 		.volume = act->role.volume,
 		.from = act->node,
@@ -111,7 +118,14 @@ static int ask(struct vmha_link *link, bool attach, struct vmha_span patience,
 		.pid = getpid(),
 		.attach = attach,
 	};
-	vmha_autofree char *request = vmha_move_json_begin(&question);
+
+	return vmha_move_json_begin(&ask);
+}
+
+static int ask(struct vmha_link *link, bool attach, struct vmha_span patience,
+	       struct vmha_plan **ret_plan, struct vmha_err **err)
+{
+	vmha_autofree char *request = question(link, attach);
 	vmha_autofree char *reply = NULL;
 	int r = request ? vmha_ipc_call(link->ipc, request, patience, &reply, err) : -ENOMEM;
 
@@ -167,29 +181,6 @@ const struct vmha_plan *vmha_link_plan(const struct vmha_link *link)
 	return link->plan;
 }
 
-/* clusterd may have been started again meanwhile: this move is told to it as under way. */
-static void find_again(struct vmha_link *link)
-{
-	vmha_autofree struct vmha_plan *plan = NULL;
-	vmha_autoerr struct vmha_err *err = NULL;
-	int r;
-
-	if (link->ipc || !link->plan || !vmha_mono_passed(link->again)) {
-		return;
-	}
-	r = vmha_ipc_open(&link->ipc, OPEN_PATIENCE, &err);
-	r = r < 0 ? r : ask(link, true, TELL_PATIENCE, &plan, &err);
-	if (r < 0) {
-		drop(link);
-		lose(link, err);
-		return;
-	}
-	link->id = plan->id;
-	link->lost = false;
-	vmha_log(VMHA_LOG_INFO, "mig=%s vm=%s clusterd is told of the move again", link->trace,
-		 link->act->role.name);
-}
-
 static void report(struct vmha_link *link, const struct vmha_moving *m,
 		   const struct vmha_move_progress *progress)
 {
@@ -198,6 +189,64 @@ static void report(struct vmha_link *link, const struct vmha_moving *m,
 		m->network, m->rec.address, progress);
 
 	tell(link, request);
+}
+
+/*
+ * clusterd may have been started again meanwhile: this move is told to it as under way.  It answers
+ * when it is in touch with the cluster; the move is watched meanwhile.
+ */
+static void attach_begin(struct vmha_link *link)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	vmha_autofree char *request = NULL;
+	int r;
+
+	if (link->ipc || !link->plan || !vmha_mono_passed(link->again)) {
+		return;
+	}
+	request = question(link, true);
+	r = request ? vmha_ipc_open(&link->ipc, OPEN_PATIENCE, &err) : -ENOMEM;
+	r = r < 0 ? r : vmha_ipc_send(link->ipc, request, TELL_PATIENCE, &err);
+	if (r < 0) {
+		drop(link);
+		lose(link, err);
+		return;
+	}
+	link->attaching = true;
+	link->give_up = vmha_mono_add(vmha_mono_now(), ATTACH_PATIENCE);
+}
+
+static void attach_look(struct vmha_link *link, struct vmha_span wait)
+{
+	vmha_autofree struct vmha_plan *plan = NULL;
+	vmha_autoerr struct vmha_err *err = NULL;
+	vmha_autofree char *reply = NULL;
+	int r;
+
+	if (!link->attaching) {
+		return;
+	}
+	r = vmha_ipc_answer(link->ipc, wait, &reply, &err);
+	if (r == -EAGAIN && !vmha_mono_passed(link->give_up)) {
+		return;
+	}
+	if (r == -EAGAIN) {
+		(void)vmha_err_set(&err, r, "clusterd does not answer");
+	}
+	r = r < 0 ? r : vmha_move_json_plan(reply, &plan, &err);
+	if (r < 0) {
+		drop(link);
+		lose(link, err);
+		return;
+	}
+	link->attaching = false;
+	link->id = plan->id;
+	link->lost = false;
+	vmha_log(VMHA_LOG_INFO, "mig=%s vm=%s clusterd is told of the move again", link->trace,
+		 link->act->role.name);
+	if (link->followed) {
+		report(link, link->followed, NULL); /* its steps were not told meanwhile */
+	}
 }
 
 static void step_told(const struct vmha_moving *m)
@@ -210,6 +259,7 @@ void vmha_link_follow(struct vmha_link *link, struct vmha_moving *m)
 	if (link) {
 		m->link = link;
 		m->told = step_told;
+		link->followed = m;
 		report(link, m, NULL);
 	}
 }
@@ -218,7 +268,8 @@ void vmha_link_progress(struct vmha_link *link, const struct vmha_moving *m,
 			const struct vmha_move_progress *progress)
 {
 	if (link) {
-		find_again(link);
+		attach_begin(link);
+		attach_look(link, VMHA_SPAN_MS(0));
 		report(link, m, progress);
 	}
 }
@@ -257,6 +308,9 @@ const char *vmha_link_abort(struct vmha_link *link)
 	vmha_autoerr struct vmha_err *err = NULL;
 	int r = 0;
 
+	if (link) {
+		attach_look(link, VMHA_SPAN_MS(0));
+	}
 	while (link && link->ipc && !link->abort && r == 0) {
 		vmha_autofree char *event = NULL;
 
@@ -300,7 +354,8 @@ void vmha_link_end(struct vmha_link *link, const struct vmha_moving *m)
 		return;
 	}
 	link->again.ns = 0;
-	find_again(link);
+	attach_begin(link);
+	attach_look(link, END_PATIENCE);
 	request = vmha_move_json_end(link->id, link->act->role.name, link->trace, &end);
 	tell(link, request);
 }
