@@ -30,6 +30,7 @@ cli_vmha_SOURCES = \
 	cli/node_plan.c cli/node_plan.h \
 	cli/node_settings.c \
 	cli/node_setup.c cli/node_setup.h \
+	cli/node_units.c cli/node_units.h \
 	cli/options.c \
 	cli/output.c cli/output.h \
 	cli/roles.c cli/roles.h \

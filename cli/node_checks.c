@@ -11,6 +11,7 @@
 #include "cli/node_pki.h"
 #include "cli/node_report.h"
 #include "cli/node_setup.h"
+#include "cli/node_units.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 
@@ -133,25 +134,32 @@ static void settings_check(struct vmha_node_report *rep, const struct vmha_node_
 
 static void units_check(struct vmha_node_report *rep, const struct vmha_node_facts *facts)
 {
-	json_t *units = facts->systemd ? vmha_node_systemd_disabled() : NULL;
+	VMHA_CLEANUP(vmha_node_units_free) struct vmha_node_units units = { 0 };
 	size_t i;
 
 	if (!facts->systemd) {
 		vmha_node_say(rep, VMHA_NODE_WARN, "boot",
 			      "start Pacemaker after libvirtd and sanlock, stop it before them",
 			      "systemd does not run here: order of daemons cannot be checked");
+		return;
 	}
-	for (i = 0; i < json_array_size(units); i++) {
+	(void)vmha_node_units_look(facts->systemd, &units);
+	for (i = 0; i < json_array_size(units.disabled); i++) {
 		vmha_node_say(rep, VMHA_NODE_FAIL, "boot", SETUP_TODO, "%s does not start at boot",
-			      json_string_value(json_array_get(units, i)));
+			      json_string_value(json_array_get(units.disabled, i)));
 	}
-	if (facts->systemd && !json_array_size(units)) {
+	for (i = 0; i < json_array_size(units.stopped); i++) {
+		const char *unit = json_string_value(json_array_get(units.stopped, i));
+		vmha_autofree char *todo = vmha_str_printf("run: systemctl start %s", unit);
+
+		vmha_node_say(rep, VMHA_NODE_FAIL, "boot", todo, "%s is not active", unit);
+	}
+	if (!vmha_node_units_count(&units)) {
 		vmha_node_say(
 			rep, VMHA_NODE_OK, "boot", NULL,
 			"libvirtd, sanlock and clusterd start at boot, Pacemaker after them; VMs "
 			"leave before a shutdown");
 	}
-	json_decref(units);
 }
 
 static void certificates_check(struct vmha_node_report *rep, const char *address)

@@ -341,22 +341,3 @@ int vmha_node_systemd_plan(struct vmha_node_plan *plan, struct vmha_err **err)
 		     : vmha_node_plan_set(plan, VMHA_NODE_GUESTS_DEFAULT, VMHA_CONF_SHELL,
 					  "ON_BOOT", "ignore", 0, err);
 }
-
-json_t *vmha_node_systemd_disabled(void)
-{
-	static const char *const units[] = { "libvirtd.service", "libvirtd-tls.socket",
-					     "sanlock.service", "vmha-clusterd.service",
-					     "vmha-shutdown.service" };
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; list && i < sizeof(units) / sizeof(units[0]); i++) {
-		const char *const argv[] = { "systemctl", "--quiet", "is-enabled", units[i], NULL };
-		vmha_autoresult struct vmha_proc_result res = { 0 };
-
-		if (vmha_proc_run(argv, NULL, VMHA_SPAN_S(10), &res, NULL) == 0 && res.status) {
-			(void)json_array_append_new(list, json_string(units[i]));
-		}
-	}
-	return list;
-}

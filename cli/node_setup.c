@@ -14,12 +14,11 @@
 
 #include "cli/cli.h"
 #include "cli/node_pki.h"
+#include "cli/node_units.h"
 #include "cli/output.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
-
-#define SYSTEMCTL_SPAN VMHA_SPAN_S(120)
 
 static void request_free(struct vmha_node_request *req)
 {
@@ -30,12 +29,6 @@ static void request_free(struct vmha_node_request *req)
 	}
 	free(req->extras);
 }
-
-static void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-#define autojson VMHA_CLEANUP(cleanup_json)
 
 /* Take the --set options, which may come many times, out of the arguments. */
 static int extras_take(int *argc, char **argv, struct vmha_node_request *req, struct vmha_err **err)
@@ -286,25 +279,6 @@ static bool confirmed(const struct vmha_node_request *req)
 	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-static int systemctl(const char *verb, const char *unit, struct vmha_err **err)
-{
-	const char *const argv[] = { "systemctl", verb, unit, NULL };
-	vmha_autoresult struct vmha_proc_result res = { 0 };
-
-	return vmha_proc_check(argv, NULL, SYSTEMCTL_SPAN, &res, err);
-}
-
-static int units_enable(const json_t *units, struct vmha_err **err)
-{
-	size_t i;
-	int r = 0;
-
-	for (i = 0; i < json_array_size(units) && r == 0; i++) {
-		r = systemctl("enable", json_string_value(json_array_get(units, i)), err);
-	}
-	return r;
-}
-
 /* A lockspace is joined: sanlock must not go now. */
 static bool lockspace_joined(void)
 {
@@ -337,16 +311,16 @@ static int daemons_restart(unsigned int daemons, struct vmha_err **err)
 	int r = 0;
 
 	if (daemons & VMHA_NODE_SYSTEMD) {
-		r = systemctl("daemon-reload", NULL, err);
+		r = vmha_node_systemctl("daemon-reload", NULL, err);
 	}
 	if (r == 0 && (daemons & VMHA_NODE_SANLOCK)) {
-		r = systemctl("restart", "sanlock.service", err);
+		r = vmha_node_systemctl("restart", "sanlock.service", err);
 	}
 	if (r == 0 && (daemons & VMHA_NODE_LIBVIRTD)) {
 		/* a socket cannot be taken up by a libvirtd that runs already */
-		r = systemctl("stop", "libvirtd.service", err);
-		r = r < 0 ? r : systemctl("restart", "libvirtd-tls.socket", err);
-		r = r < 0 ? r : systemctl("start", "libvirtd.service", err);
+		r = vmha_node_systemctl("stop", "libvirtd.service", err);
+		r = r < 0 ? r : vmha_node_systemctl("restart", "libvirtd-tls.socket", err);
+		r = r < 0 ? r : vmha_node_systemctl("start", "libvirtd.service", err);
 	}
 	return r;
 }
@@ -408,24 +382,32 @@ static unsigned int daemons_of(const struct vmha_node_plan *plan)
 	return daemons;
 }
 
+static void units_print(const json_t *list, const char *words)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		(void)printf("%s %s\n", words, json_string_value(json_array_get(list, i)));
+	}
+}
+
 static void text_print(const struct vmha_node_plan *plan, const struct vmha_node_request *req,
-		       const struct vmha_node_facts *facts, const json_t *units, const char *backup)
+		       const struct vmha_node_facts *facts, const struct vmha_node_units *units,
+		       const char *backup)
 {
 	size_t i;
 
 	for (i = 0; i < json_array_size(plan->notes); i++) {
 		(void)printf("Note: %s.\n", json_string_value(json_array_get(plan->notes, i)));
 	}
-	for (i = 0; i < json_array_size(units); i++) {
-		(void)printf("%s %s\n", req->dry_run ? "Would enable" : "Enabled",
-			     json_string_value(json_array_get(units, i)));
-	}
+	units_print(units->disabled, req->dry_run ? "Would enable" : "Enabled");
+	units_print(units->stopped, req->dry_run ? "Would start" : "Started");
 	if (plan->count && req->dry_run) {
 		(void)printf("%s: %zu files would change.\n", facts->name, plan->count);
 	} else if (plan->count) {
 		(void)printf("%s: %zu files changed; the old ones are in %s\n", facts->name,
 			     plan->count, backup);
-	} else if (!json_array_size(units)) {
+	} else if (!vmha_node_units_count(units)) {
 		(void)printf("%s: nothing to change.\n", facts->name);
 	}
 	restart_print(req, facts, daemons_of(plan));
@@ -433,15 +415,16 @@ static void text_print(const struct vmha_node_plan *plan, const struct vmha_node
 
 /* @param changes made before the files were written, while the diffs could still be had */
 static int json_print(const struct vmha_node_plan *plan, const struct vmha_node_request *req,
-		      const struct vmha_node_facts *facts, json_t *changes, const json_t *units,
-		      const char *backup)
+		      const struct vmha_node_facts *facts, json_t *changes,
+		      const struct vmha_node_units *units, const char *backup)
 {
 	json_t *notes = plan->notes ? json_incref(plan->notes) : json_array();
 
 	return vmha_output_json(json_pack(
-		"{s:s,s:b,s:o,s:O,s:s?,s:o,s:b,s:o}", "node", facts->name, "dry_run",
-		(int)req->dry_run, "changes", changes, "enable", units, "backup", backup, "restart",
-		restart_words(daemons_of(plan)), "restarted", (int)req->restart, "notes", notes));
+		"{s:s,s:b,s:o,s:O,s:O,s:s?,s:o,s:b,s:o}", "node", facts->name, "dry_run",
+		(int)req->dry_run, "changes", changes, "enable", units->disabled, "start",
+		units->stopped, "backup", backup, "restart", restart_words(daemons_of(plan)),
+		"restarted", (int)req->restart, "notes", notes));
 }
 
 /* One setup at a time. @return descriptor that holds the lock, or negative errno */
@@ -460,12 +443,13 @@ static int lock_take(struct vmha_err **err)
 }
 
 static int apply(const struct vmha_node_plan *plan, const struct vmha_node_request *req,
-		 const json_t *units, const char *backup, struct vmha_err **err)
+		 const struct vmha_node_units *units, const char *backup, struct vmha_err **err)
 {
 	int r = plan->count ? vmha_node_plan_apply(plan, backup, err) : 0;
 
-	r = r < 0 ? r : units_enable(units, err);
-	return r == 0 && req->restart ? daemons_restart(daemons_of(plan), err) : r;
+	r = r < 0 ? r : vmha_node_units_enable(units, err);
+	r = r == 0 && req->restart ? daemons_restart(daemons_of(plan), err) : r;
+	return r < 0 ? r : vmha_node_units_start(units, err);
 }
 
 static int setup_run(const struct vmha_node_request *req, struct vmha_err **err)
@@ -473,7 +457,7 @@ static int setup_run(const struct vmha_node_request *req, struct vmha_err **err)
 	VMHA_CLEANUP(vmha_node_plan_free) struct vmha_node_plan plan = { 0 };
 	vmha_autoclose int lock = -1;
 	vmha_autofree char *backup = NULL;
-	autojson json_t *units = NULL;
+	VMHA_CLEANUP(vmha_node_units_free) struct vmha_node_units units = { 0 };
 	json_t *changes = NULL;
 	struct vmha_node_facts facts;
 	int r;
@@ -489,28 +473,30 @@ static int setup_run(const struct vmha_node_request *req, struct vmha_err **err)
 	if (r < 0) {
 		return r;
 	}
-	units = facts.systemd ? vmha_node_systemd_disabled() : json_array();
+	if (vmha_node_units_look(facts.systemd, &units) < 0) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
 	if (vmha_output_is_json()) {
 		changes = vmha_node_plan_json(&plan);
 	} else {
 		diffs_print(&plan);
 	}
-	if (!req->dry_run && (plan.count || json_array_size(units))) {
+	if (!req->dry_run && (plan.count || vmha_node_units_count(&units))) {
 		if (plan.count && !vmha_output_is_json() && !confirmed(req)) {
 			return vmha_err_set(err, -ECANCELED, "nothing was changed");
 		}
 		r = req->restart ? restart_allowed(err) : 0;
 		backup = plan.count ? backup_dir() : NULL;
-		r = r < 0 ? r : apply(&plan, req, units, backup, err);
+		r = r < 0 ? r : apply(&plan, req, &units, backup, err);
 	}
 	if (r < 0) {
 		json_decref(changes);
 		return r;
 	}
 	if (vmha_output_is_json()) {
-		return json_print(&plan, req, &facts, changes, units, backup);
+		return json_print(&plan, req, &facts, changes, &units, backup);
 	}
-	text_print(&plan, req, &facts, units, backup);
+	text_print(&plan, req, &facts, &units, backup);
 	return 0;
 }
 

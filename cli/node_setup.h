@@ -41,9 +41,6 @@ int vmha_node_settings_plan(struct vmha_node_plan *plan, const struct vmha_node_
 /** Plan what systemd has to know: order of the daemons, libvirt's TLS socket. */
 int vmha_node_systemd_plan(struct vmha_node_plan *plan, struct vmha_err **err);
 
-/** Units to enable that are not. @return array of strings, caller frees; NULL: no memory */
-json_t *vmha_node_systemd_disabled(void);
-
 /** The commands of cli/node.c. */
 int vmha_node_setup(int argc, char **argv, struct vmha_err **err);
 int vmha_node_doctor(int argc, char **argv, struct vmha_err **err);
