@@ -21,6 +21,7 @@
  *   drive_blocked.c  roles that are blocked without a move
  *   drive_watch.c    WATCH: when has the cluster recovered?
  *   drive_drain.c    DRAIN: empties a node, and brings roles back
+ *   drive_leave.c    how single roles leave it
  *   ops_move.c       the commands' side: migrate, cancel
  *   ops_node.c       drain, resume, precheck
  *   drive_asks.c     commands that wait for an outcome
@@ -39,6 +40,7 @@ struct drive_job {
 	char to[VMHA_NODE_SIZE];
 	unsigned int rounds;
 	bool waits; /* HAND_OVER: for others, to go together */
+	bool stuck; /* SETTLE: the cluster knows that it lasts */
 	struct vmha_mono begun;
 	struct clusterd_worker *worker;
 	guint timer;

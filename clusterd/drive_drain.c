@@ -9,29 +9,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "clusterd/drive.h"
-#include "clusterd/drive_facts.h"
+#include "clusterd/drive_drain.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 
 #define ROUND_MS     3000
-#define LOADS_MAX    128
-#define AVOIDED_LOAD 1000 /* roles; more than any node has */
-#define QUEUED_AHEAD 3	  /* moves that wait beside those that run: the others stay unasked */
-
-struct drive_drain {
-	struct clusterd *c;
-	unsigned int node;
-	char name[VMHA_NODE_SIZE];
-	bool busy;
-	bool again;
-	guint timer;
-	GHashTable *tries;			/* role -> GUINT of moves that were asked for */
-	struct vmha_pcmk_load loads[LOADS_MAX]; /* on their way, as far as this round knows */
-	size_t loads_count;
-	uint64_t seq; /* events that were applied when this round began to look */
-	struct drive_facts facts;
-};
+#define QUEUED_AHEAD 3 /* moves that wait beside those that run: the others stay unasked */
 
 static void drain_free(void *data)
 {
@@ -42,6 +25,7 @@ static void drain_free(void *data)
 	}
 	drive_facts_clear(&n->facts);
 	g_hash_table_unref(n->tries);
+	g_hash_table_unref(n->waits);
 	g_free(n);
 }
 
@@ -67,8 +51,8 @@ static struct drive_drain *drain_of(struct clusterd *c, void *data)
 
 /* --- what is told --------------------------------------------------------------------------- */
 
-static void role_tell(struct drive_drain *n, const char *vm, long priority,
-		      enum vmha_drain_role_state state, const char *why)
+void drive_drain_role_tell(struct drive_drain *n, const char *vm, long priority,
+			   enum vmha_drain_role_state state, const char *why)
 {
 	struct vmha_cevent e;
 
@@ -95,7 +79,7 @@ static void state_tell(struct drive_drain *n, enum vmha_drain_state state, const
 		     *why ? ": " : "", why);
 }
 
-static const struct vmha_drain_role *role_of(const struct drive_drain *n, const char *vm)
+const struct vmha_drain_role *drive_drain_role(const struct drive_drain *n, const char *vm)
 {
 	const struct vmha_cluster *s = n->c->cluster;
 	unsigned int i;
@@ -106,118 +90,6 @@ static const struct vmha_drain_role *role_of(const struct drive_drain *n, const 
 		}
 	}
 	return NULL;
-}
-
-/* --- moves ---------------------------------------------------------------------------------- */
-
-static unsigned int tries_of(const struct drive_drain *n, const char *vm)
-{
-	return GPOINTER_TO_UINT(g_hash_table_lookup(n->tries, vm));
-}
-
-static unsigned int moves_open(const struct drive_drain *n, enum vmha_mig_cause cause)
-{
-	const struct vmha_cluster *s = n->c->cluster;
-	unsigned int count = 0;
-	unsigned int i;
-
-	for (i = 0; i < s->migs_count; i++) {
-		const struct vmha_mig *m = &s->migs[i];
-
-		count += m->phase != VMHA_MIG_ENDED && m->cause == cause &&
-			 (cause == VMHA_CAUSE_DRAIN ? m->from : m->to) == n->node;
-	}
-	return count;
-}
-
-static void load_add(struct drive_drain *n, unsigned int node, unsigned int roles)
-{
-	const struct vmha_cnode *to = vmha_cluster_node(n->c->cluster, node);
-
-	if (to && n->loads_count < LOADS_MAX) {
-		n->loads[n->loads_count].node = to->name;
-		n->loads[n->loads_count++].roles = roles;
-	}
-}
-
-/* Roles that moves which are open will bring to each node. */
-static void loads_plan(struct drive_drain *n)
-{
-	const struct vmha_cluster *s = n->c->cluster;
-	unsigned int i;
-
-	n->loads_count = 0;
-	for (i = 0; i < s->migs_count; i++) {
-		if (s->migs[i].phase != VMHA_MIG_ENDED) {
-			load_add(n, s->migs[i].to, 1);
-		}
-	}
-}
-
-static void move_send(struct drive_drain *n, const struct drive_fact *f, unsigned int from,
-		      unsigned int to, enum vmha_mig_mode mode, enum vmha_mig_cause cause)
-{
-	vmha_autofree char *trace = g_uuid_string_random();
-	struct vmha_cevent e;
-
-	drive_event(n->c, VMHA_CEVENT_ENQUEUE, &e);
-	(void)snprintf(e.enqueue.vm, sizeof(e.enqueue.vm), "%s", f->vm);
-	(void)snprintf(e.enqueue.volume, sizeof(e.enqueue.volume), "%s", f->volume);
-	(void)snprintf(e.enqueue.trace, sizeof(e.enqueue.trace), "%s", trace);
-	(void)snprintf(e.enqueue.requester, sizeof(e.enqueue.requester), "%s of %.48s",
-		       cause == VMHA_CAUSE_DRAIN ? "drain" : "failback", n->name);
-	e.enqueue.from = from;
-	e.enqueue.to = to;
-	e.enqueue.mode = mode;
-	e.enqueue.cause = cause;
-	e.enqueue.priority = (int)f->priority;
-	if (drive_send(n->c, &e) == 0) {
-		load_add(n, to, 1);
-		g_hash_table_insert(n->tries, g_strdup(f->vm),
-				    GUINT_TO_POINTER(tries_of(n, f->vm) + 1));
-	}
-}
-
-/* Where its last move failed it goes again only when no other node scores as well. */
-static void load_avoid(struct drive_drain *n, const struct vmha_drain_role *role)
-{
-	const struct vmha_mig *last = role ? vmha_cluster_mig(n->c->cluster, role->mig) : NULL;
-
-	if (last && last->result == VMHA_RESULT_KEPT) {
-		load_add(n, last->to, AVOIDED_LOAD);
-	}
-}
-
-/* One that may leave: with the mode of this try, to the node that Pacemaker scores best. */
-static void role_leave(struct drive_drain *n, const struct drive_fact *f)
-{
-	const struct vmha_cnode *node = vmha_cluster_node(n->c->cluster, n->node);
-	const struct vmha_drain_role *role = role_of(n, f->vm);
-	vmha_autofree char *to = NULL;
-	const struct vmha_cnode *target;
-	enum vmha_mig_mode mode;
-	size_t count;
-	int r;
-
-	if (!node || !drive_drain_mode(node->drain_policy, f->mode, tries_of(n, f->vm), &mode)) {
-		role_tell(n, f->vm, f->priority, VMHA_DROLE_FAILED,
-			  role && *role->reason ? role->reason : "it could not be moved");
-		return;
-	}
-	count = n->loads_count;
-	load_avoid(n, role);
-	r = vmha_pcmk_scores_choose(n->facts.scores, f->vm, n->name, n->loads, n->loads_count, &to,
-				    NULL);
-	n->loads_count = count;
-	if (r < 0) {
-		role_tell(n, f->vm, f->priority, VMHA_DROLE_FAILED, "no other node may run it now");
-		return;
-	}
-	target = vmha_cluster_node_by_name(n->c->cluster, to);
-	if (!target || !target->ready) {
-		return; /* its clusterd may be back in the next round */
-	}
-	move_send(n, f, n->node, target->id, mode, VMHA_CAUSE_DRAIN);
 }
 
 /* --- a round of a drain --------------------------------------------------------------------- */
@@ -266,17 +138,17 @@ static void roles_update(struct drive_drain *n, enum vmha_drain_state state)
 
 	for (i = 0; i < n->facts.count; i++) {
 		const struct drive_fact *f = &n->facts.items[i];
-		const struct vmha_drain_role *role = role_of(n, f->vm);
+		const struct vmha_drain_role *role = drive_drain_role(n, f->vm);
 		bool open = vmha_cluster_mig_of(n->c->cluster, f->vm) != NULL;
 
 		if (f->here &&
 		    (!role || (role->state == VMHA_DROLE_MOVED && !open) ||
-		     (role->state == VMHA_DROLE_FAILED && state == VMHA_DRAIN_CLOSING))) {
-			role_tell(n, f->vm, f->priority, VMHA_DROLE_WAITING, "");
+		     (role->state == VMHA_DROLE_FAILED && state == VMHA_DRAIN_CLOSING && !open))) {
+			drive_drain_role_tell(n, f->vm, f->priority, VMHA_DROLE_WAITING, "");
 			(void)g_hash_table_remove(n->tries, f->vm);
 		} else if (role && *f->place && !f->here && !open &&
 			   role->state != VMHA_DROLE_MOVED) {
-			role_tell(n, f->vm, f->priority, VMHA_DROLE_MOVED, "");
+			drive_drain_role_tell(n, f->vm, f->priority, VMHA_DROLE_MOVED, "");
 		}
 	}
 }
@@ -292,25 +164,27 @@ static bool role_called_off(const struct drive_drain *n, const struct vmha_drain
 static void roles_leave(struct drive_drain *n)
 {
 	unsigned int limit = vmha_cluster_slots(n->c->cluster, n->node) + QUEUED_AHEAD;
-	unsigned int open = moves_open(n, VMHA_CAUSE_DRAIN);
+	unsigned int open = drive_drain_moves_open(n, VMHA_CAUSE_DRAIN);
 	size_t i;
 
-	loads_plan(n);
+	drive_drain_plan(n);
 	for (i = 0; i < n->facts.count && open < limit; i++) {
 		const struct drive_fact *f = &n->facts.items[i];
-		const struct vmha_drain_role *role = role_of(n, f->vm);
+		const struct vmha_drain_role *role = drive_drain_role(n, f->vm);
 
 		if (!f->here || !role || role->state != VMHA_DROLE_WAITING ||
 		    vmha_cluster_mig_of(n->c->cluster, f->vm)) {
 			continue;
 		}
 		if (role_called_off(n, role)) {
-			role_tell(n, f->vm, f->priority, VMHA_DROLE_FAILED, role->reason);
+			drive_drain_role_tell(n, f->vm, f->priority, VMHA_DROLE_FAILED,
+					      role->reason);
 		} else if (f->stuck) {
-			role_tell(n, f->vm, f->priority, VMHA_DROLE_FAILED, f->why);
+			drive_drain_role_tell(n, f->vm, f->priority, VMHA_DROLE_FAILED, f->why);
+		} else if (f->blocked) {
+			drive_drain_wait(n, f, f->why);
 		} else if (f->steady) {
-			role_leave(n, f);
-			open++;
+			open += drive_drain_leave(n, f);
 		}
 	}
 }
@@ -318,14 +192,14 @@ static void roles_leave(struct drive_drain *n)
 /* @return true: some role is on its way, here or away, or still to be asked */
 static bool roles_open(const struct drive_drain *n, struct vmha_str *failed)
 {
-	bool open = moves_open(n, VMHA_CAUSE_DRAIN) > 0;
+	bool open = drive_drain_moves_open(n, VMHA_CAUSE_DRAIN) > 0;
 	size_t i;
 
 	for (i = 0; i < n->facts.count; i++) {
 		const struct drive_fact *f = &n->facts.items[i];
-		const struct vmha_drain_role *role = role_of(n, f->vm);
+		const struct vmha_drain_role *role = drive_drain_role(n, f->vm);
 
-		if (!f->here) {
+		if (!f->here && !(role && drive_drain_stuck(n->c->cluster, role))) {
 			open = open || role_arrives(n, f);
 			continue;
 		}
@@ -374,7 +248,9 @@ static void drain_round(struct drive_drain *n, enum vmha_drain_state state)
 		return; /* in the order of the group: roles first, then this; the next round moves
 			 */
 	}
+	drive_drain_targets_look(n);
 	roles_leave(n);
+	drive_drain_waits_end(n);
 	if (roles_open(n, &failed)) {
 		return;
 	}
@@ -441,7 +317,7 @@ static bool window_open(const struct clusterd *c, const struct vmha_cnode *node)
 static void failback_round(struct drive_drain *n, const struct vmha_cnode *node)
 {
 	unsigned int limit = vmha_cluster_slots(n->c->cluster, n->node) + QUEUED_AHEAD;
-	unsigned int open = moves_open(n, VMHA_CAUSE_FAILBACK);
+	unsigned int open = drive_drain_moves_open(n, VMHA_CAUSE_FAILBACK);
 	size_t i;
 
 	if (!node->ready || !window_open(n->c, node)) {
@@ -449,16 +325,16 @@ static void failback_round(struct drive_drain *n, const struct vmha_cnode *node)
 	}
 	for (i = 0; i < n->facts.count && open < limit; i++) {
 		const struct drive_fact *f = &n->facts.items[i];
-		const struct vmha_drain_role *role = role_of(n, f->vm);
+		const struct vmha_drain_role *role = drive_drain_role(n, f->vm);
 		const struct vmha_cnode *from = vmha_cluster_node_by_name(n->c->cluster, f->place);
 
 		if (!role || vmha_cluster_mig_of(n->c->cluster, f->vm)) {
 			continue;
 		}
 		if (f->here || f->stuck || !*f->place) {
-			role_tell(n, f->vm, f->priority, VMHA_DROLE_GONE, "");
+			drive_drain_role_tell(n, f->vm, f->priority, VMHA_DROLE_GONE, "");
 		} else if (f->steady && from && n->facts.node_ready) {
-			move_send(n, f, from->id, n->node, f->mode, VMHA_CAUSE_FAILBACK);
+			drive_drain_move(n, f, from->id, n->node, f->mode, VMHA_CAUSE_FAILBACK);
 			open++;
 		}
 	}
@@ -472,7 +348,7 @@ static void roles_removed(struct drive_drain *n)
 
 	for (i = 0; i < s->roles_count; i++) {
 		if (s->roles[i].node == n->node && !drive_facts_find(&n->facts, s->roles[i].vm)) {
-			role_tell(n, s->roles[i].vm, 0, VMHA_DROLE_GONE, "");
+			drive_drain_role_tell(n, s->roles[i].vm, 0, VMHA_DROLE_GONE, "");
 		}
 	}
 }
@@ -556,10 +432,9 @@ void drive_drain_refused(struct clusterd *c, const struct vmha_cevent *e)
 		e->type == VMHA_CEVENT_ENQUEUE && e->enqueue.cause == VMHA_CAUSE_DRAIN
 			? g_hash_table_lookup(c->drive->drains, drain_key(e->enqueue.from))
 			: NULL;
-	unsigned int tries = n ? tries_of(n, e->enqueue.vm) : 0;
 
-	if (tries) {
-		g_hash_table_insert(n->tries, g_strdup(e->enqueue.vm), GUINT_TO_POINTER(tries - 1));
+	if (n) {
+		drive_drain_no_try(n, e->enqueue.vm);
 	}
 }
 
@@ -572,6 +447,7 @@ void drive_drain_effect(struct clusterd *c, unsigned int node)
 		n->c = c;
 		n->node = node;
 		n->tries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		n->waits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 		g_hash_table_insert(c->drive->drains, drain_key(node), n);
 	}
 	if (n->timer) {

@@ -23,7 +23,8 @@ struct drive_fact {
 	bool steady;		 /* runs, managed, nothing is being done with it */
 	bool migrating;		 /* Pacemaker moves it now */
 	bool stuck;		 /* cannot be moved by anybody until an administrator acts */
-	char why[64];		 /* it is stuck */
+	bool blocked;		 /* by Pacemaker after a failure: it is healed, or is to be */
+	char why[160];		 /* it is stuck or blocked */
 };
 
 /** Zero-initialised is empty. */
@@ -60,6 +61,12 @@ bool drive_drain_mode(enum vmha_drain_policy policy, enum vmha_mig_mode own, uns
  */
 bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, uint64_t seq,
 			 const struct drive_fact *fact);
+
+/** Is @mig one of the drain of @node, queued, with a target whose clusterd does not run? */
+bool drive_drain_target_away(const struct vmha_cluster *state, unsigned int node,
+			     const struct vmha_mig *mig);
+/** Has the last move of @role an end that nobody can settle? */
+bool drive_drain_stuck(const struct vmha_cluster *state, const struct vmha_drain_role *role);
 
 /** Has Pacemaker something to do until the role runs well where it is meant to run? */
 bool drive_role_recovers(const struct vmha_pcmk_resource *role);

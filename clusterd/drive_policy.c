@@ -38,6 +38,21 @@ static int fact_order(const void *a, const void *b)
 	return strcmp(x->vm, y->vm);
 }
 
+/* "stop failed on n1: no space left": Pacemaker's reason, with the agent's words where it has any
+ */
+static void blocked_why(struct drive_fact *f, const struct vmha_pcmk_failure *failure)
+{
+	const char *said = "";
+
+	if (!failure) {
+		(void)snprintf(f->why, sizeof(f->why), "Pacemaker has blocked it");
+		return;
+	}
+	said = *failure->reason ? failure->reason : failure->result;
+	(void)snprintf(f->why, sizeof(f->why), "Pacemaker has blocked it: %s failed on %s%s%s",
+		       failure->op, failure->node, *said ? ": " : "", said);
+}
+
 static void fact_place(struct drive_fact *f, const struct vmha_pcmk_resource *x, bool maintenance,
 		       const char *node)
 {
@@ -54,6 +69,7 @@ static void fact_place(struct drive_fact *f, const struct vmha_pcmk_resource *x,
 	}
 	f->migrating = strcmp(x->state, "Migrating") == 0;
 	f->stuck = maintenance || (!x->managed && !x->blocked);
+	f->blocked = x->blocked;
 	if (f->stuck) {
 		(void)snprintf(f->why, sizeof(f->why), "%s",
 			       maintenance ? "the cluster is in maintenance mode"
@@ -115,6 +131,9 @@ void drive_facts_places(struct drive_facts *f, const struct vmha_pcmk_state *sta
 
 		fact_place(fact, vmha_pcmk_resource_find(state, fact->vm), state->maintenance,
 			   node);
+		if (fact->blocked && !fact->stuck) {
+			blocked_why(fact, vmha_pcmk_failure_find(state, fact->vm));
+		}
 	}
 	f->node_ready = n && n->online && !n->standby && !n->maintenance && !n->pending &&
 			!n->unclean && volumes_joined(state, node);
@@ -175,6 +194,23 @@ bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, ui
 	}
 	/* of a move that was not announced nobody here knows where it goes */
 	return fact->migrating && !fact->here && !open;
+}
+
+bool drive_drain_target_away(const struct vmha_cluster *state, unsigned int node,
+			     const struct vmha_mig *mig)
+{
+	const struct vmha_cnode *to = vmha_cluster_node(state, mig->to);
+
+	return mig->phase == VMHA_MIG_QUEUED && mig->cause == VMHA_CAUSE_DRAIN &&
+	       mig->from == node && !mig->agent && !(to && to->ready) &&
+	       vmha_cluster_proto(state) >= 2;
+}
+
+bool drive_drain_stuck(const struct vmha_cluster *state, const struct vmha_drain_role *role)
+{
+	const struct vmha_mig *m = vmha_cluster_mig(state, role->mig);
+
+	return m && m->stuck;
 }
 
 bool drive_role_recovers(const struct vmha_pcmk_resource *role)

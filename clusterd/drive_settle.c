@@ -35,6 +35,7 @@
 #define HEAL_S		   60
 #define HEAL_FIRST_S	   20 /* a tool that asks while the cluster elects may hang: tried anew */
 #define HEAL_AGAIN_MS	   1000
+#define STUCK_MS	   60000
 #define ABLE_POLL_MS	   500
 #define ARRIVAL_POLL_MS	   250
 #define ARRIVAL_TIMEOUT_MS 300000 /* a quick move's memory is restored meanwhile */
@@ -44,6 +45,17 @@
 /* --- SETTLE --------------------------------------------------------------------------------- */
 
 static void settle_again(struct drive_job *job);
+
+/* Others need not wait for it: its places become free, a drain goes on without the role. */
+static void stuck_tell(struct drive_job *job, const char *why)
+{
+	int64_t ms = vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now()));
+
+	if (!job->stuck && ms >= STUCK_MS && vmha_cluster_proto(job->d->c->cluster) >= 2) {
+		job->stuck = true;
+		drive_job_tell(job, VMHA_CEVENT_SETTLED, false, VMHA_RESULT_NONE, why);
+	}
+}
 
 static void settle_trouble(struct drive_job *job, const char *why)
 {
@@ -57,6 +69,7 @@ static void settle_trouble(struct drive_job *job, const char *why)
 			      "%s is not well yet after its move: %s (tried again until it is)",
 			      job->vm, why);
 	}
+	stuck_tell(job, why);
 	drive_job_later(job, HEAL_AGAIN_MS, settle_again);
 }
 

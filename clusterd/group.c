@@ -173,7 +173,7 @@ static void hello_send(struct clusterd_group *g)
 	}
 	(void)g_strlcpy(e.hello.name, g->c->name, sizeof(e.hello.name));
 	(void)g_strlcpy(e.hello.version, PACKAGE_VERSION, sizeof(e.hello.version));
-	e.hello.proto = CLUSTERD_PROTO;
+	e.hello.proto = VMHA_CLUSTER_PROTO;
 	(void)clusterd_outbox_add(g, &e, true);
 }
 

@@ -25,7 +25,6 @@
  * it reads the same messages and follows.
  */
 #define CLUSTERD_GROUP	      "vmha"
-#define CLUSTERD_PROTO	      1U
 #define CLUSTERD_FRAME	      1U
 #define CLUSTERD_PART_BYTES   (200UL * 1024)
 #define CLUSTERD_OUTBOX_MAX   2048

@@ -29,8 +29,9 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/drive_asks.c clusterd/drive_asks.h \
 	clusterd/drive_blocked.c \
 	clusterd/drive_check.c \
-	clusterd/drive_drain.c \
+	clusterd/drive_drain.c clusterd/drive_drain.h \
 	clusterd/drive_facts.c clusterd/drive_facts.h \
+	clusterd/drive_leave.c \
 	clusterd/drive_pcmk.c clusterd/drive_pcmk.h \
 	clusterd/drive_plan.c clusterd/drive_reports.c clusterd/drive_agent.h \
 	clusterd/drive_policy.c \

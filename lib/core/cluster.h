@@ -150,6 +150,7 @@ struct vmha_mig {
 	bool held;			/* queued until the recovery is over */
 	bool requeue;			/* to be queued again once settled as KEPT */
 	bool again;			/* settle once more: an agent came while it was settled */
+	bool stuck;			/* nobody can settle it now: tried on, without a slot */
 	unsigned int attempts;		/* times it was admitted */
 	uint64_t agent;			/* token of the agent at work or waiting; 0: none known */
 	enum vmha_ceffect_kind pending; /* whose result is awaited */
@@ -278,6 +279,12 @@ struct vmha_cluster {
 
 /* --- events --------------------------------------------------------------------------------- */
 
+/*
+ * What this release speaks.  Numbers in brackets: only when all that are ready speak at least that
+ * (vmha_cluster_proto()), so that older ones come to the same state.
+ */
+#define VMHA_CLUSTER_PROTO 2U
+
 /*        event    travels in messages (else: made by each node from the group's view) */
 #define VMHA_CEVENTS(X)                                                                            \
 	X(JOINED, false)     /* view */                                                            \
@@ -297,8 +304,8 @@ struct vmha_cluster {
 	X(AGENT_END, true)   /* mig.agent, mig.result, mig.reason, report (network), stats; by     \
 				the target of a quick move: mig.result DONE, stats */              \
 	X(AGENT_LOST, true)  /* mig.agent (0: whichever it was), mig.reason */                     \
-	X(SETTLED, true)     /* mig.result DONE, KEPT or LOST, mig.reason */                       \
-	X(CANCEL, true)	     /* mig.id, mig.reason: who */                                         \
+	X(SETTLED, true)     /* mig.result DONE, KEPT or LOST; NONE: not yet (2); mig.reason */    \
+	X(CANCEL, true)	     /* mig.id, mig.reason: who; mig.ok: its target is away (2) */         \
 	X(DISTURBED, true)   /* mig.reason: what (a node's loss disturbs by itself) */             \
 	X(RELEASE, true)     /* disturbance */                                                     \
 	X(DRAIN, true)	     /* drain: node, policy, requester */                                  \

@@ -79,6 +79,8 @@ static const char *check_phase(const struct vmha_cluster *st, const struct vmha_
 	LAW(!m->requeue || m->phase == VMHA_MIG_ENDING, "what ends is queued again, nothing else");
 	LAW(!m->again || m->phase == VMHA_MIG_RUNNING || m->phase == VMHA_MIG_ENDING,
 	    "only what ends is settled again");
+	LAW(!m->stuck || (m->phase == VMHA_MIG_ENDING && !m->slot),
+	    "only what is settled can be stuck, and holds no slot then");
 	LAW(!m->fresh, "freshness does not last");
 	return NULL;
 }

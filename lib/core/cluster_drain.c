@@ -67,6 +67,17 @@ static unsigned int roles_of(const struct vmha_cluster *st, unsigned int node)
 	return count;
 }
 
+/* It cannot leave: said once. */
+static void role_fail(struct cl_turn *t, struct vmha_drain_role *role, const char *reason)
+{
+	if (role->state != VMHA_DROLE_FAILED) {
+		cl_node_note(t, "drain", role->node, VMHA_LEVEL_warning, "%s cannot leave %s: %s",
+			     role->vm, CL_NAME(t->st, role->node), reason);
+	}
+	role->state = VMHA_DROLE_FAILED;
+	CL_COPY(role->reason, reason);
+}
+
 /* --- states --------------------------------------------------------------------------------- */
 
 static void say_state(struct cl_turn *t, const struct vmha_cnode *node)
@@ -106,6 +117,13 @@ static void state_set(struct cl_turn *t, struct vmha_cnode *node, enum vmha_drai
 	say_state(t, node);
 }
 
+static bool role_is_stuck(const struct vmha_cluster *st, const struct vmha_drain_role *role)
+{
+	const struct vmha_mig *m = vmha_cluster_mig(st, role->mig);
+
+	return m && m->stuck;
+}
+
 static struct vmha_cnode *drain_node(struct cl_turn *t)
 {
 	struct vmha_cnode *node = cl_node(t->st, t->ev->drain.node);
@@ -135,7 +153,8 @@ int cl_event_drain(struct cl_turn *t)
 	for (i = 0; i < t->st->roles_count; i++) {
 		struct vmha_drain_role *role = &t->st->roles[i];
 
-		if (role->node == node->id && role->state == VMHA_DROLE_FAILED) {
+		if (role->node == node->id && role->state == VMHA_DROLE_FAILED &&
+		    !role_is_stuck(t->st, role)) {
 			role->state = VMHA_DROLE_WAITING;
 		}
 	}
@@ -259,14 +278,13 @@ int cl_event_drain_role(struct cl_turn *t)
 		if (!role) {
 			return cl_refuse(t, -ENOSPC, "too many roles are away from home");
 		}
-		if (said->state == VMHA_DROLE_FAILED && role->state != VMHA_DROLE_FAILED) {
-			cl_node_note(t, "drain", node->id, VMHA_LEVEL_warning,
-				     "%s cannot leave %s: %s", said->vm, CL_NAME(t->st, node->id),
-				     said->reason);
-		}
-		role->state = said->state;
 		role->priority = said->priority;
-		CL_COPY(role->reason, said->reason);
+		if (said->state == VMHA_DROLE_FAILED) {
+			role_fail(t, role, said->reason);
+		} else {
+			role->state = said->state;
+			CL_COPY(role->reason, said->reason);
+		}
 	}
 	if (node->drain == VMHA_DRAIN_FAILBACK && roles_of(t->st, node->id) == 0) {
 		state_set(t, node, VMHA_DRAIN_OPEN);
@@ -302,15 +320,20 @@ void cl_drain_enqueued(struct cl_turn *t, const struct vmha_mig *m)
 static void role_ended(struct cl_turn *t, const struct vmha_mig *m)
 {
 	struct vmha_drain_role *role = role_find(t->st, home_of(m), m->vm);
+	const struct vmha_cnode *home = cl_node(t->st, home_of(m));
 
-	if (!role || role->mig != m->id) {
+	if (!role || !home || role->mig != m->id) {
 		return;
 	}
 	if (m->cause == VMHA_CAUSE_FAILBACK) {
 		role_forget(t->st, role);
 		return;
 	}
-	role->state = m->result == VMHA_RESULT_DONE ? VMHA_DROLE_MOVED : VMHA_DROLE_WAITING;
+	if (m->result == VMHA_RESULT_DONE) {
+		role->state = VMHA_DROLE_MOVED;
+	} else if (role->state == VMHA_DROLE_MOVING || cl_drain_works(home->drain)) {
+		role->state = VMHA_DROLE_WAITING;
+	}
 	CL_COPY(role->reason, m->reason);
 }
 
@@ -331,6 +354,19 @@ static void node_goes_on(struct cl_turn *t, unsigned int id)
 void cl_drain_ended(struct cl_turn *t, const struct vmha_mig *m)
 {
 	role_ended(t, m);
+	node_goes_on(t, m->from);
+	node_goes_on(t, m->to);
+}
+
+void cl_drain_stuck(struct cl_turn *t, const struct vmha_mig *m)
+{
+	struct vmha_drain_role *role = role_find(t->st, home_of(m), m->vm);
+
+	if (role && role->mig == m->id && m->cause == VMHA_CAUSE_FAILBACK) {
+		role_forget(t->st, role);
+	} else if (role && role->mig == m->id) {
+		role_fail(t, role, t->ev->mig.reason);
+	}
 	node_goes_on(t, m->from);
 	node_goes_on(t, m->to);
 }

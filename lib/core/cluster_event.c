@@ -95,26 +95,44 @@ int cl_event_settled(struct cl_turn *t)
 {
 	struct vmha_mig *m = named(t);
 	enum vmha_mig_result result = t->ev->mig.result;
+	bool stuck = result == VMHA_RESULT_NONE && vmha_cluster_proto(t->st) >= 2;
 
 	if (!m) {
 		return -ENOENT;
 	}
 	if (result != VMHA_RESULT_DONE && result != VMHA_RESULT_KEPT &&
-	    result != VMHA_RESULT_LOST) {
+	    result != VMHA_RESULT_LOST && !stuck) {
 		return cl_refuse(t, -EINVAL, "%s settles nothing", vmha_mig_result_name(result));
 	}
 	if (cl_mig_open(m) &&
 	    t->ev->from != (m->phase == VMHA_MIG_ENDING ? m->performer : m->from)) {
 		return stranger(t, m);
 	}
-	return cl_mig_step(t, m, CL_EV_SETTLED);
+	return cl_mig_step(t, m, stuck ? CL_EV_UNSETTLED : CL_EV_SETTLED);
+}
+
+/* Its drain wants another target: nobody has called it off. */
+static int target_given_up(struct cl_turn *t, struct vmha_mig *m)
+{
+	if (cl_node_ready(t->st, m->to)) {
+		return cl_refuse(t, -EAGAIN, "clusterd runs on %s again", CL_NAME(t->st, m->to));
+	}
+	cl_because(m, "clusterd does not run on %s", CL_NAME(t->st, m->to));
+	return cl_end_kept(t, m);
 }
 
 int cl_event_cancel(struct cl_turn *t)
 {
 	struct vmha_mig *m = named(t);
 
-	return m ? cl_mig_step(t, m, CL_EV_CANCEL) : -ENOENT;
+	if (!m) {
+		return -ENOENT;
+	}
+	if (t->ev->mig.ok && vmha_cluster_proto(t->st) >= 2 && m->phase == VMHA_MIG_QUEUED &&
+	    !m->agent) {
+		return target_given_up(t, m);
+	}
+	return cl_mig_step(t, m, CL_EV_CANCEL);
 }
 
 /* --- new ones ------------------------------------------------------------------------------- */

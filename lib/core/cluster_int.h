@@ -29,6 +29,7 @@ struct cl_turn {
 	X(TARGET_END) /* the target's, which ends a quick move: measures it */                     \
 	X(AGENT_LOST)                                                                              \
 	X(SETTLED)                                                                                 \
+	X(UNSETTLED) /* and it cannot be now */                                                    \
 	X(CANCEL)                                                                                  \
 	X(PREEMPT)                                                                                 \
 	X(SOURCE_AWAY) /* its clusterd */                                                          \
@@ -90,6 +91,8 @@ int cl_end(struct cl_turn *t, struct vmha_mig *m, enum vmha_mig_result result);
 int cl_end_kept(struct cl_turn *t, struct vmha_mig *m);
 int cl_ending(struct cl_turn *t, struct vmha_mig *m, enum vmha_ceffect_kind kind);
 int cl_settle(struct cl_turn *t, struct vmha_mig *m);
+/** It goes on being settled, and holds nobody up any more. */
+int cl_stuck(struct cl_turn *t, struct vmha_mig *m);
 int cl_to_queue(struct cl_turn *t, struct vmha_mig *m);
 int cl_hand_over(struct cl_turn *t, struct vmha_mig *m);
 int cl_run(struct cl_turn *t, struct vmha_mig *m);
@@ -139,6 +142,7 @@ int cl_event_drain_state(struct cl_turn *t);
 int cl_event_resume(struct cl_turn *t);
 void cl_drain_enqueued(struct cl_turn *t, const struct vmha_mig *m);
 void cl_drain_ended(struct cl_turn *t, const struct vmha_mig *m);
+void cl_drain_stuck(struct cl_turn *t, const struct vmha_mig *m);
 void cl_drain_forget(struct vmha_cluster *st, unsigned int node);
 
 #endif

@@ -545,6 +545,7 @@ static const mig_action table[VMHA_MIG_PHASES_COUNT][CL_MIG_EVENTS_COUNT] = {
 	ON(ENDING, BEGUN_OTHER, busy_begun),
 	ON(ENDING, TARGET_END, ending_target_end),
 	ON(ENDING, SETTLED, ending_settled),
+	ON(ENDING, UNSETTLED, cl_stuck),
 	ON(ENDING, CANCEL, ending_cancel),
 	ON(ENDING, PREEMPT, nothing),
 	ON(ENDING, SOURCE_AWAY, nothing),

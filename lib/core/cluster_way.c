@@ -61,6 +61,7 @@ int cl_end(struct cl_turn *t, struct vmha_mig *m, enum vmha_mig_result result)
 	m->fresh = false;
 	m->requeue = false;
 	m->again = false;
+	m->stuck = false;
 	cl_pend(t, m, VMHA_CEFFECT_NONE);
 	m->ended_ms = t->st->wall_ms;
 	m->ended_seq = t->st->seq;
@@ -107,6 +108,20 @@ int cl_settle(struct cl_turn *t, struct vmha_mig *m)
 	return cl_ending(t, m, VMHA_CEFFECT_SETTLE);
 }
 
+int cl_stuck(struct cl_turn *t, struct vmha_mig *m)
+{
+	if (m->stuck) {
+		return 0;
+	}
+	m->stuck = true;
+	m->slot = false;
+	cl_mig_note(t, m, VMHA_LEVEL_warning,
+		    "how the move of %s to %s ended cannot be settled (%s): other moves go on",
+		    m->vm, CL_NAME(t->st, m->to), t->ev->mig.reason);
+	cl_drain_stuck(t, m);
+	return 0;
+}
+
 void cl_say_refused(struct cl_turn *t, const struct vmha_mig *m, uint64_t agent, const char *fmt,
 		    ...)
 {
@@ -130,6 +145,7 @@ int cl_to_queue(struct cl_turn *t, struct vmha_mig *m)
 	m->agent = 0;
 	m->handed = false;
 	m->requeue = false;
+	m->stuck = false;
 	m->agent_result = VMHA_RESULT_NONE;
 	m->state = VMHA_MOVE_QUEUED;
 	m->held = t->st->disturbance != 0;

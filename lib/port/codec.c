@@ -128,6 +128,7 @@ static const struct codec_field mig_fields[] = {
 	F_BOOL(struct vmha_mig, preempted),
 	F_BOOL(struct vmha_mig, held),
 	F_BOOL(struct vmha_mig, requeue),
+	F_BOOL(struct vmha_mig, stuck),
 	F_BOOL(struct vmha_mig, again),
 	F_UINT(struct vmha_mig, attempts, INT_MAX),
 	F_UINT(struct vmha_mig, agent, WORD_MAX),

@@ -208,10 +208,13 @@ int vmha_pcmk_choose_target(const char *role, const char *from, char **ret_node,
 int vmha_pcmk_scores_parse(const char *xml, const char *role, const char *from, char **ret_node,
 			   struct vmha_err **err);
 
-/* Roles on their way to a node, which Pacemaker does not know yet. */
+/* Roles on their way to a node, which Pacemaker does not know yet; or a node that is to be left
+ * out.
+ */
 struct vmha_pcmk_load {
 	const char *node;
 	unsigned int roles;
+	bool shut;
 };
 
 /** As vmha_pcmk_scores_parse(); @planned counts where scores are equal, to spread several moves. */

@@ -385,6 +385,18 @@ static unsigned long planned_load(const struct vmha_pcmk_load *planned, size_t c
 	return sum;
 }
 
+static bool is_shut(const struct vmha_pcmk_load *planned, size_t count, const char *node)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (planned[i].shut && strcmp(planned[i].node, node) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int vmha_pcmk_scores_choose(const char *xml, const char *role, const char *from,
 			    const struct vmha_pcmk_load *planned, size_t planned_count,
 			    char **ret_node, struct vmha_err **err)
@@ -403,7 +415,7 @@ int vmha_pcmk_scores_choose(const char *xml, const char *role, const char *from,
 		long score = score_parse(attr(found->nodesetval->nodeTab[i], "score"));
 		unsigned long load;
 
-		if (strcmp(node, from) == 0 || score < 0) {
+		if (strcmp(node, from) == 0 || score < 0 || is_shut(planned, planned_count, node)) {
 			continue;
 		}
 		load = node_load(doc, node) + planned_load(planned, planned_count, node);

@@ -40,6 +40,22 @@ static void move(struct sim_task *task, const struct vmha_drain_role *role, unsi
 	order_send(task->sim, task->node, &e);
 }
 
+/* The target of its queued move has no clusterd: another one is wanted. */
+static void target_look(struct sim_task *task, const struct vmha_cluster *st,
+			const struct vmha_drain_role *role)
+{
+	const struct vmha_mig *m = vmha_cluster_mig(st, role->mig);
+	const struct vmha_cnode *to = m ? vmha_cluster_node(st, m->to) : NULL;
+	struct vmha_cevent e = { .type = VMHA_CEVENT_CANCEL };
+
+	if (m && m->phase == VMHA_MIG_QUEUED && !m->agent && to && !to->ready) {
+		task->sim->given_up++;
+		e.mig.id = m->id;
+		e.mig.ok = true;
+		order_send(task->sim, task->node, &e);
+	}
+}
+
 static unsigned int place_of(const struct sim *s, const char *vm)
 {
 	unsigned int i;
@@ -82,6 +98,7 @@ static void draining(struct sim_task *task, const struct vmha_cluster *st)
 		failed = failed || role->state == VMHA_DROLE_FAILED;
 		if (role->state == VMHA_DROLE_MOVING) {
 			left = true;
+			target_look(task, st, role);
 		} else if (role->state == VMHA_DROLE_WAITING) {
 			left = true;
 			if (place_of(s, role->vm) != node) {

@@ -189,7 +189,7 @@ void order_clusterd_start(struct sim *s, unsigned int node)
 	free(text);
 	memcpy(hello.hello.name, "node0", sizeof("node0"));
 	hello.hello.name[4] = (char)('0' + node);
-	hello.hello.proto = 1;
+	hello.hello.proto = VMHA_CLUSTER_PROTO;
 	order_send(s, node, &hello);
 	quorum_say(s, node);
 }

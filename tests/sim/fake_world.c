@@ -323,6 +323,12 @@ static void do_settle(struct sim_task *task)
 	if (!vm || m->phase != VMHA_MIG_ENDING || m->performer != task->node) {
 		return;
 	}
+	if (vm->hopeless && !s->repaired) {
+		s->stuck++;
+		say(task, VMHA_CEVENT_SETTLED, true, VMHA_RESULT_NONE);
+		world_task(s, task->node, 20, do_settle)->effect = task->effect;
+		return;
+	}
 	vm->constraint = 0;
 	if (vm->agent.alive && !vm->agent.hears) {
 		agent_exit(vm, true); /* its clusterd had forgotten it: it is stopped */
@@ -493,6 +499,40 @@ void world_tick(struct sim *s)
 			task.run(&task);
 		}
 	}
+}
+
+/*
+ * A move that began on the node whose clusterd is away waits for it, and so do those that need its
+ * places: a copy may run there.
+ */
+static bool waits_for_dark(const struct sim *s, unsigned int home)
+{
+	const struct vmha_cluster *st = s->reference;
+	unsigned int i;
+
+	for (i = 0; i < st->migs_count; i++) {
+		const struct vmha_mig *m = &st->migs[i];
+
+		if (m->phase != VMHA_MIG_ENDED && m->from == s->dark &&
+		    (m->slot || (m->cause == VMHA_CAUSE_FAILBACK && m->to == home))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *world_leftover_unrepaired(const struct sim *s)
+{
+	const struct vmha_cluster *st = s->reference;
+	unsigned int i;
+
+	for (i = 0; i < st->nodes_count; i++) {
+		if (st->nodes[i].drain_performer && st->nodes[i].id != s->dark &&
+		    !waits_for_dark(s, st->nodes[i].id)) {
+			return "a drain waits for what nobody repairs";
+		}
+	}
+	return st->disturbance ? "a recovery does not end" : NULL;
 }
 
 const char *world_leftover(const struct sim *s)

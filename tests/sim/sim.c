@@ -12,7 +12,9 @@
 /*
  * Runs many schedules, each from its seed alone.  In each: moves by users, by Pacemaker and by
  * drains, cancels, deaths of agents, of clusterd, of hosts and of all at once, disturbances,
- * changed limits.  Then nothing bad happens any more, and everything has to come to its end.
+ * changed limits.  Then nothing bad happens any more: drains have to come to their end although
+ * some moves cannot be settled and a node has no clusterd.  Then that is repaired, and everything
+ * has to end.
  *
  * VMHA_SIM_COUNT=N schedules (10000), VMHA_SIM_SEED=N the first; VMHA_SIM_VERBOSE=1 tells all.
  */
@@ -209,19 +211,26 @@ static void chaos(struct sim *s)
 		chaos_repeat(s);
 	} else if (dice < 562) {
 		chaos_nonsense(s);
+	} else if (dice < 570) {
+		any_vm(s)->hopeless = true;
 	}
 }
 
-static bool is_over(struct sim *s)
+static const char *leftover(const struct sim *s)
+{
+	return s->repaired ? world_leftover(s) : world_leftover_unrepaired(s);
+}
+
+static bool is_over(const struct sim *s)
 {
 	unsigned int n;
 
 	for (n = 1; n <= SIM_NODES; n++) {
-		if (s->nodes[n].cursor < s->log_count) {
+		if (s->nodes[n].clusterd && s->nodes[n].cursor < s->log_count) {
 			return false;
 		}
 	}
-	return !world_leftover(s);
+	return !leftover(s);
 }
 
 static void calm_down(struct sim *s)
@@ -229,9 +238,36 @@ static void calm_down(struct sim *s)
 	unsigned int n;
 
 	s->quiet = true;
+	s->dark = sim_chance(s, 30) ? any_node(s) : 0;
 	for (n = 1; n <= SIM_NODES; n++) {
 		order_host(s, n, true);
-		order_clusterd_start(s, n);
+		if (n != s->dark) {
+			order_clusterd_start(s, n);
+		}
+	}
+	order_clusterd_stop(s, s->dark, VMHA_LEAVE_LEFT);
+}
+
+/* Until all is over that has to be. */
+static void wait_quietly(struct sim *s)
+{
+	uint64_t end = s->tick + QUIET_TICKS;
+
+	for (; s->tick < end && !s->failed && !is_over(s); s->tick++) {
+		world_tick(s);
+		order_deliver(s, false);
+	}
+	if (!s->failed && leftover(s)) {
+		sim_fail(s, leftover(s));
+	}
+}
+
+static void repair(struct sim *s)
+{
+	s->repaired = true;
+	if (s->dark) {
+		order_clusterd_start(s, s->dark);
+		s->dark = 0;
 	}
 }
 
@@ -261,13 +297,9 @@ static void run(struct sim *s)
 		order_deliver(s, false);
 	}
 	calm_down(s);
-	for (; s->tick < CHAOS_TICKS + QUIET_TICKS && !s->failed && !is_over(s); s->tick++) {
-		world_tick(s);
-		order_deliver(s, false);
-	}
-	if (!s->failed && world_leftover(s)) {
-		sim_fail(s, world_leftover(s));
-	}
+	wait_quietly(s);
+	repair(s);
+	wait_quietly(s);
 	order_deliver(s, true);
 	order_compare(s);
 	figures(s);
@@ -285,6 +317,8 @@ struct figures {
 	uint64_t events;
 	uint64_t ended;
 	uint64_t done;
+	uint64_t stuck;
+	uint64_t given_up;
 };
 
 /* @return false after the first schedule that failed */
@@ -304,6 +338,8 @@ static bool run_seed(uint64_t seed, struct figures *sum)
 	sum->events += s->log_count;
 	sum->ended += s->ended;
 	sum->done += s->done;
+	sum->stuck += s->stuck;
+	sum->given_up += s->given_up;
 	order_end(s);
 	free(s);
 	if (failed) {
@@ -326,10 +362,11 @@ static int run_share(uint64_t first, uint64_t end, uint64_t jobs)
 		}
 	}
 	printf("ok - %llu schedules from seed %llu by %llu: %llu events, %llu moves remembered, "
-	       "%llu of them done\n",
+	       "%llu of them done, %llu times stuck, %llu targets given up\n",
 	       (unsigned long long)sum.schedules, (unsigned long long)first,
 	       (unsigned long long)jobs, (unsigned long long)sum.events,
-	       (unsigned long long)sum.ended, (unsigned long long)sum.done);
+	       (unsigned long long)sum.ended, (unsigned long long)sum.done,
+	       (unsigned long long)sum.stuck, (unsigned long long)sum.given_up);
 	return 0;
 }
 

@@ -47,7 +47,8 @@ struct sim_vm {
 	unsigned int node;	 /* 0: runs nowhere */
 	unsigned int constraint; /* Pacemaker is to have it there; 0 none */
 	bool blocked;
-	bool job; /* a copy that nobody follows */
+	bool hopeless; /* nobody can tell how a move of it ended, until all is repaired */
+	bool job;      /* a copy that nobody follows */
 	unsigned int job_to;
 	struct sim_agent agent;
 };
@@ -73,7 +74,9 @@ struct sim {
 	uint64_t agents;
 	uint64_t traces;
 	uint64_t ring;
-	bool quiet; /* nothing bad happens any more */
+	bool quiet;	   /* nothing bad happens any more */
+	bool repaired;	   /* and what was broken is whole */
+	unsigned int dark; /* node whose clusterd stays away until then; 0 none */
 	bool verbose;
 	const char *failed;
 	struct sim_node nodes[SIM_NODES + 1]; /* by id */
@@ -84,6 +87,8 @@ struct sim {
 	struct sim_entry log[SIM_LOG_MAX];
 	uint64_t ended; /* figures */
 	uint64_t done;
+	uint64_t stuck;
+	uint64_t given_up;
 };
 
 /* sim.c */
@@ -122,6 +127,8 @@ void world_agent_begun(struct sim *s, struct sim_vm *vm, bool attach);
 void world_agent_kill(struct sim *s, struct sim_vm *vm);
 /** @return what is not over yet, or NULL */
 const char *world_leftover(const struct sim *s);
+/** Likewise of what has to come to an end even if nobody repairs anything. */
+const char *world_leftover_unrepaired(const struct sim *s);
 
 /* fake_drain.c */
 void drain_effect(struct sim *s, unsigned int node, unsigned int drained);

@@ -35,7 +35,7 @@ int fixture_join(struct fixture *f, unsigned int node)
 
 	CHECK_INT(fixture_say(f, VMHA_CEVENT_JOINED, node), 0);
 	(void)snprintf(e.hello.name, sizeof(e.hello.name), "node%u", node);
-	e.hello.proto = 1;
+	e.hello.proto = VMHA_CLUSTER_PROTO;
 	return fixture_apply(f, &e);
 }
 

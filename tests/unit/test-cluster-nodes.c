@@ -16,7 +16,7 @@ static void nodes_are_known(void)
 	char name[VMHA_NODE_SIZE];
 	struct vmha_cevent hello = { .type = VMHA_CEVENT_HELLO,
 				     .from = 2,
-				     .hello = { .name = "node1", .proto = 2 } };
+				     .hello = { .name = "node1", .proto = 1 } };
 	struct vmha_cevent forget = { .type = VMHA_CEVENT_FORGET, .from = 1, .node = 2 };
 
 	fixture_begin(&f, 2);
@@ -240,6 +240,125 @@ static void a_drain_and_back(void)
 	fixture_end(&f);
 }
 
+/* A move whose end nobody can settle: the drain goes on without that role. */
+static void a_drain_ends_although_a_move_does_not(void)
+{
+	struct vmha_cevent e = { .type = VMHA_CEVENT_SETTLED, .from = 1 };
+	struct fixture f;
+	uint64_t next;
+	uint64_t id;
+
+	drained(&f);
+	id = drain_move(&f, "db", 1, 2, VMHA_CAUSE_DRAIN);
+	fixture_copying(&f, "db", id, 1, 2);
+	fixture_ok(&f, VMHA_CEVENT_AGENT_END, 1, id, VMHA_RESULT_UNSURE);
+	next = drain_move(&f, "mail", 1, 3, VMHA_CAUSE_DRAIN);
+	fixture_ok(&f, VMHA_CEVENT_CHECKED, 3, next, VMHA_RESULT_NONE);
+	CHECK_INT(fixture_phase(&f, next), VMHA_MIG_QUEUED); /* the only slot is taken */
+	e.mig.id = id;
+	(void)strcpy(e.mig.reason, "libvirt is silent");
+	e.from = 2;
+	CHECK_INT(fixture_apply(&f, &e), -EPERM);
+	e.from = 1;
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_INT(role_state(&f, "db"), VMHA_DROLE_FAILED);
+	CHECK(fixture_effect(&f, VMHA_CEFFECT_DRAIN));
+	CHECK_INT(fixture_phase(&f, id), VMHA_MIG_ENDING);
+	CHECK_INT(vmha_cluster_mig(f.st, id)->pending, VMHA_CEFFECT_SETTLE);
+	CHECK(fixture_phase(&f, next) != VMHA_MIG_QUEUED);
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK(!fixture_effect(&f, VMHA_CEFFECT_JOURNAL)); /* said once */
+	fixture_copying(&f, "mail", next, 1, 3);
+	fixture_ended(&f, next, 1, VMHA_RESULT_DONE);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN_STATE, 1, 1, VMHA_DRAIN_INCOMPLETE), 0);
+	/* once more: what is stuck stays so */
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN, 2, 1, VMHA_DRAIN_OPEN), 0);
+	CHECK_INT(role_state(&f, "db"), VMHA_DROLE_FAILED);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN_STATE, 1, 1, VMHA_DRAIN_INCOMPLETE), 0);
+	fixture_ok(&f, VMHA_CEVENT_SETTLED, 1, id, VMHA_RESULT_KEPT);
+	CHECK_INT(role_state(&f, "db"), VMHA_DROLE_FAILED);
+	CHECK(!vmha_cluster_mig(f.st, id)->stuck);
+	fixture_end(&f);
+}
+
+/* It is settled while the drain still goes on: the role leaves after all. */
+static void a_stuck_move_is_settled_after_all(void)
+{
+	struct fixture f;
+	uint64_t id;
+
+	drained(&f);
+	id = drain_move(&f, "db", 1, 2, VMHA_CAUSE_DRAIN);
+	fixture_copying(&f, "db", id, 1, 2);
+	fixture_ok(&f, VMHA_CEVENT_AGENT_END, 1, id, VMHA_RESULT_UNSURE);
+	fixture_ok(&f, VMHA_CEVENT_SETTLED, 1, id, VMHA_RESULT_NONE);
+	CHECK_INT(role_state(&f, "db"), VMHA_DROLE_FAILED);
+	fixture_ok(&f, VMHA_CEVENT_SETTLED, 1, id, VMHA_RESULT_KEPT);
+	CHECK_INT(role_state(&f, "db"), VMHA_DROLE_WAITING);
+	/* one that comes back holds no resume up */
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_RESUME, 2, 1, VMHA_DRAIN_OPEN), 0);
+	CHECK_INT(drain_role(&f, 1, 1, "db", VMHA_DROLE_GONE), 0);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_DRAIN_STATE, 1, 1, VMHA_DRAIN_FAILBACK), 0);
+	id = drain_move(&f, "web", 2, 1, VMHA_CAUSE_FAILBACK);
+	fixture_copying(&f, "web", id, 2, 1);
+	fixture_ok(&f, VMHA_CEVENT_AGENT_END, 2, id, VMHA_RESULT_UNSURE);
+	fixture_ok(&f, VMHA_CEVENT_SETTLED, 2, id, VMHA_RESULT_NONE);
+	CHECK_INT(vmha_cluster_node(f.st, 1)->drain, VMHA_DRAIN_OPEN);
+	fixture_ok(&f, VMHA_CEVENT_SETTLED, 2, id, VMHA_RESULT_DONE);
+	fixture_end(&f);
+}
+
+/* The target of a queued move has no clusterd: the drain may look for another one. */
+static void a_target_that_is_away_is_given_up(void)
+{
+	struct vmha_cevent e = { .type = VMHA_CEVENT_CANCEL, .from = 1, .mig.ok = true };
+	struct fixture f;
+	uint64_t user;
+	uint64_t id;
+
+	drained(&f);
+	id = drain_move(&f, "db", 1, 2, VMHA_CAUSE_DRAIN);
+	e.mig.id = id;
+	CHECK_INT(fixture_apply(&f, &e), -EAGAIN); /* it is there */
+	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_PROCDOWN), 0);
+	CHECK_INT(fixture_phase(&f, id), VMHA_MIG_QUEUED); /* it may be back in a moment */
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_INT(fixture_phase(&f, id), VMHA_MIG_ENDED);
+	CHECK(!vmha_cluster_mig(f.st, id)->cancel);
+	CHECK_HAS(vmha_cluster_mig(f.st, id)->reason, "does not run on node2");
+	CHECK_INT(role_state(&f, "db"), VMHA_DROLE_WAITING);
+	/* a person's cancel is one, wherever the target is */
+	CHECK_INT(fixture_join(&f, 2), 0);
+	user = drain_move(&f, "db", 1, 2, VMHA_CAUSE_DRAIN);
+	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_PROCDOWN), 0);
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_CANCEL, 1, user, false, VMHA_RESULT_NONE), 0);
+	CHECK(vmha_cluster_mig(f.st, user)->cancel);
+	fixture_end(&f);
+}
+
+/* While an older release takes part, all do as it does. */
+static void an_older_release_is_followed(void)
+{
+	struct vmha_cevent hello = { .type = VMHA_CEVENT_HELLO,
+				     .from = 3,
+				     .hello = { .name = "node3", .proto = 1 } };
+	struct vmha_cevent e = { .type = VMHA_CEVENT_CANCEL, .from = 1, .mig.ok = true };
+	struct fixture f;
+	uint64_t id;
+
+	drained(&f);
+	CHECK_INT(fixture_apply(&f, &hello), 0);
+	id = drain_move(&f, "db", 1, 2, VMHA_CAUSE_DRAIN);
+	fixture_copying(&f, "db", id, 1, 2);
+	fixture_ok(&f, VMHA_CEVENT_AGENT_END, 1, id, VMHA_RESULT_UNSURE);
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_SETTLED, 1, id, true, VMHA_RESULT_NONE), -EINVAL);
+	e.mig.id = drain_move(&f, "mail", 1, 2, VMHA_CAUSE_DRAIN);
+	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_PROCDOWN), 0);
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK(vmha_cluster_mig(f.st, e.mig.id)->cancel);
+	fixture_end(&f);
+}
+
 static void a_drain_survives_its_performer(void)
 {
 	struct fixture f;
@@ -282,6 +401,10 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(events_are_freed),
 	UNIT_TEST(broken_laws_are_named),
 	UNIT_TEST(a_drain_and_back),
+	UNIT_TEST(a_drain_ends_although_a_move_does_not),
+	UNIT_TEST(a_stuck_move_is_settled_after_all),
+	UNIT_TEST(a_target_that_is_away_is_given_up),
+	UNIT_TEST(an_older_release_is_followed),
 	UNIT_TEST(a_drain_survives_its_performer),
 	UNIT_TEST(a_drain_is_called_off),
 };

@@ -118,6 +118,7 @@ enum happening {
 	SETTLED_DONE,
 	SETTLED_KEPT,
 	SETTLED_LOST,
+	UNSETTLED,
 	CANCEL,
 	DISTURBED,
 	SOURCE_AWAY,
@@ -152,6 +153,7 @@ static int happen_agent(struct scene *s, enum happening what)
 		[SETTLED_DONE] = { VMHA_CEVENT_SETTLED, VMHA_RESULT_DONE },
 		[SETTLED_KEPT] = { VMHA_CEVENT_SETTLED, VMHA_RESULT_KEPT },
 		[SETTLED_LOST] = { VMHA_CEVENT_SETTLED, VMHA_RESULT_LOST },
+		[UNSETTLED] = { VMHA_CEVENT_SETTLED, VMHA_RESULT_NONE },
 	};
 
 	return fixture_mig(&s->f, events[what].type, 1, s->id, false, events[what].result);
@@ -230,19 +232,19 @@ static char outcome(const struct scene *s, int r)
  */
 static const char *const expected[HAPPENINGS_COUNT] = {
 	/* in the order of enum place */
-	[CHECK_OK] = "A..A........",	   [CHECK_BAD] = "O..O........",
-	[HAND_OK] = "....AARRpXX.",	   [HAND_BAD] = "....XX..pXX.",
-	[BEGUN] = "QQQRRRRRpXXO",	   [BEGUN_OTHER] = "OOOOXXRRpXXO",
-	[EXPIRED] = "..X...RRp...",	   [REPORT] = "......RRp...",
-	[ATTEMPT] = "......RRp...",	   [END_DONE] = "......XXp...",
-	[END_KEPT] = "......XXp...",	   [END_UNSURE] = "......XXp...",
-	[END_SAVED] = "......XXp...",	   [AGENT_LOST] = "..X...XXp...",
-	[SETTLED_DONE] = ".....O..pOO.",   [SETTLED_KEPT] = ".....O..pOO.",
-	[SETTLED_LOST] = ".....O..pOO.",   [END_TARGET] = ".........XX.",
-	[CANCEL] = "OOXOXXRbRXbb",	   [DISTURBED] = "QQXQXXRRRXXO",
-	[SOURCE_AWAY] = "QQXQAARRpXXO",	   [TARGET_AWAY] = "QQQQAARRRXXO",
-	[TARGET_DRAINED] = "OOXOXXRRRXXO", [SOURCE_DOWN] = "OOXOXXXXXXXO",
-	[TARGET_DOWN] = "OOXOXXRRXXXO",
+	[CHECK_OK] = "A..A........",	 [CHECK_BAD] = "O..O........",
+	[HAND_OK] = "....AARRpXX.",	 [HAND_BAD] = "....XX..pXX.",
+	[BEGUN] = "QQQRRRRRpXXO",	 [BEGUN_OTHER] = "OOOOXXRRpXXO",
+	[EXPIRED] = "..X...RRp...",	 [REPORT] = "......RRp...",
+	[ATTEMPT] = "......RRp...",	 [END_DONE] = "......XXp...",
+	[END_KEPT] = "......XXp...",	 [END_UNSURE] = "......XXp...",
+	[END_SAVED] = "......XXp...",	 [AGENT_LOST] = "..X...XXp...",
+	[SETTLED_DONE] = ".....O..pOO.", [SETTLED_KEPT] = ".....O..pOO.",
+	[SETTLED_LOST] = ".....O..pOO.", [END_TARGET] = ".........XX.",
+	[UNSETTLED] = "........pXX.",	 [CANCEL] = "OOXOXXRbRXbb",
+	[DISTURBED] = "QQXQXXRRRXXO",	 [SOURCE_AWAY] = "QQXQAARRpXXO",
+	[TARGET_AWAY] = "QQQQAARRRXXO",	 [TARGET_DRAINED] = "OOXOXXRRRXXO",
+	[SOURCE_DOWN] = "OOXOXXXXXXXO",	 [TARGET_DOWN] = "OOXOXXRRXXXO",
 };
 
 static void every_phase_and_event(void)

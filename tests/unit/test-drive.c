@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clusterd/drive_facts.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/str.h"
 #include "tests/unit/unit.h"
 
 #define ROLE(name, meta)                                                                           \
@@ -197,6 +199,70 @@ static void only_what_is_not_well_recovers(void)
 	CHECK(!drive_role_recovers(&role));
 }
 
+#define FAILURE(op, node, reason)                                                                  \
+	"<failures><failure op_key='high_" op "_0' node='" node "' exitstatus='error' "            \
+	"exitreason='" reason "' task='" op "' last-rc-change='2026-11-22 04:00:00'/></failures>"
+
+static void a_blocked_role_says_what_pacemaker_has_against_it(void)
+{
+	vmha_autofree char *xml =
+		vmha_str_printf("%.*s" FAILURE("stop", "n1", "no space left") "</crm_mon>",
+				(int)(strlen(state_xml) - strlen("</crm_mon>")), state_xml);
+	vmha_autoprimitives struct vmha_pcmk_primitives *roles = NULL;
+	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
+	struct drive_facts f = { 0 };
+
+	facts_read(&f, "n1");
+	CHECK(drive_facts_find(&f, "high")->blocked);
+	CHECK(!drive_facts_find(&f, "high")->stuck); /* it may be healed */
+	CHECK_STR(drive_facts_find(&f, "high")->why, "Pacemaker has blocked it");
+	CHECK(!drive_facts_find(&f, "hand")->blocked);
+	drive_facts_clear(&f);
+	CHECK_INT(vmha_pcmk_primitives_parse(roles_xml, "vm", &roles, NULL), 0);
+	CHECK_INT(vmha_pcmk_state_parse(xml, &s, NULL), 0);
+	CHECK_INT(drive_facts_roles(&f, roles), 0);
+	drive_facts_places(&f, s, "n1");
+	CHECK_STR(drive_facts_find(&f, "high")->why,
+		  "Pacemaker has blocked it: stop failed on n1: no space left");
+	drive_facts_clear(&f);
+}
+
+static void only_a_drains_queued_move_gives_its_target_up(void)
+{
+	struct vmha_cluster *st = vmha_cluster_new();
+	struct vmha_mig *m = &st->migs[0];
+	struct vmha_drain_role role = { .node = 1, .mig = 7 };
+
+	st->nodes_count = 2;
+	st->nodes[0] = (struct vmha_cnode){ .id = 1, .ready = true, .proto = 2 };
+	st->nodes[1] = (struct vmha_cnode){ .id = 2 };
+	st->migs_count = 1;
+	*m = (struct vmha_mig){ .id = 7, .from = 1, .to = 2, .cause = VMHA_CAUSE_DRAIN };
+	CHECK(drive_drain_target_away(st, 1, m));
+	CHECK(!drive_drain_target_away(st, 2, m));
+	m->agent = 5; /* Pacemaker moves it already */
+	CHECK(!drive_drain_target_away(st, 1, m));
+	m->agent = 0;
+	m->phase = VMHA_MIG_ADMITTED;
+	CHECK(!drive_drain_target_away(st, 1, m));
+	m->phase = VMHA_MIG_QUEUED;
+	m->cause = VMHA_CAUSE_USER; /* its target was chosen by somebody */
+	CHECK(!drive_drain_target_away(st, 1, m));
+	m->cause = VMHA_CAUSE_DRAIN;
+	st->nodes[0].proto = 1;
+	CHECK(!drive_drain_target_away(st, 1, m));
+	st->nodes[0].proto = 2;
+	st->nodes[1].ready = true;
+	st->nodes[1].proto = 2;
+	CHECK(!drive_drain_target_away(st, 1, m));
+	CHECK(!drive_drain_stuck(st, &role));
+	m->stuck = true;
+	CHECK(drive_drain_stuck(st, &role));
+	role.mig = 8;
+	CHECK(!drive_drain_stuck(st, &role));
+	free(st);
+}
+
 static void a_window_may_go_over_midnight(void)
 {
 	const int64_t night = (int64_t)90 * VMHA_DAY_MINUTES + 300;
@@ -218,6 +284,8 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(a_role_that_a_move_brings_is_not_banned_yet),
 	UNIT_TEST(a_drain_goes_as_far_as_its_policy),
 	UNIT_TEST(only_what_is_not_well_recovers),
+	UNIT_TEST(a_blocked_role_says_what_pacemaker_has_against_it),
+	UNIT_TEST(only_a_drains_queued_move_gives_its_target_up),
 	UNIT_TEST(a_window_may_go_over_midnight),
 };
 

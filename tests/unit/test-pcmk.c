@@ -196,7 +196,12 @@ static void the_best_other_node_is_chosen(void)
 static void planned_moves_spread_over_equal_nodes(void)
 {
 	static const char xml[] = SCORES(WEIGHT("n1", "100") WEIGHT("n2", "0") WEIGHT("n3", "0"));
-	static const struct vmha_pcmk_load planned[] = { { "n3", 2 }, { "n3", 2 } };
+	static const struct vmha_pcmk_load planned[] = { { "n3", 2, false }, { "n3", 2, false } };
+	static const struct vmha_pcmk_load shut[] = { { "n1", 1, true },
+						      { "n2", 1, true },
+						      { "n3", 1, true } };
+	vmha_autofree char *lower = NULL;
+	vmha_autofree char *none = NULL;
 	vmha_autofree char *first = NULL;
 	vmha_autofree char *next = NULL;
 
@@ -204,6 +209,9 @@ static void planned_moves_spread_over_equal_nodes(void)
 	CHECK_STR(first, "n3"); /* 2 + 2 roles against 5 on n2 */
 	CHECK_INT(vmha_pcmk_scores_choose(xml, "web1", "n1", planned, 2, &next, NULL), 0);
 	CHECK_STR(next, "n2");
+	CHECK_INT(vmha_pcmk_scores_choose(xml, "web1", "n9", shut, 1, &lower, NULL), 0);
+	CHECK(strcmp(lower, "n1") != 0); /* although it scores best */
+	CHECK_INT(vmha_pcmk_scores_choose(xml, "web1", "n1", shut + 1, 2, &none, NULL), -ENOENT);
 }
 
 static void constraints_of_moves_and_drains_are_written(void)
