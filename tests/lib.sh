@@ -552,7 +552,13 @@ role_runs_on_survivor() {
 	[[ $place != none && $place != *"$2"* && -n $(qemu_pid "$place" "$1") ]]
 }
 
+# nodes_online N: N nodes see each other, have joined their coordinator, and no election is under way.
+# The list of nodes alone may be old, and a node lost in an election is never fenced by Pacemaker.
 nodes_online() {
+	local node
+	for node in "${NODES[@]}"; do
+		on "$node" crmadmin --quiet --timeout 2s --status "$node" 2>/dev/null || true
+	done | grep -cE '^S_(IDLE|NOT_DC|POLICY_ENGINE|TRANSITION_ENGINE)$' | grep -qx "$1" || return 1
 	cluster crm_mon -1 --output-as=xml 2>/dev/null |
 		xmllint --xpath "count(//nodes/node[@online='true' and @pending='false'])" - 2>/dev/null |
 		grep -qx "$1"

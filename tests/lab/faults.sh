@@ -86,16 +86,20 @@ step "power off while storage hangs: nothing is written afterwards"
 lab stall-storage node2 hang
 on node2 sh -c 'echo late | setsid dd of=/clusterstorage/vol1/lun1 bs=4096 count=1 conv=sync,notrunc oflag=direct >/dev/null 2>&1 &'
 sleep 0.5
+before=$(fences_count)
+more_fences() { (($(fences_count) > before)); }
 start=$(now_ms)
 lab power off node2
 figure "power_off_hanging_ms=$(($(now_ms) - start))"
-lab power on node2
-[[ $(lun_text node2) == from-node1 && $(lun_text node1) == from-node1 ]] || fail "a lost node wrote late"
+await 30 "the fence of node2, which switches it on again" more_fences
 await 60 "three nodes online" nodes_online 3
+[[ $(lun_text node2) == from-node1 && $(lun_text node1) == from-node1 ]] || fail "a lost node wrote late"
 
-step "a frozen node is fenced and comes back thawed"
-before=$(fences_count)
-start=$(now_ms)
+step "a frozen node stands still"
+# not a member, or the cluster would take it away from under the test
+lab service node3 stop pacemaker
+lab service node3 stop corosync
+await 60 "node3 out of the cluster" nodes_online 2
 lab freeze node3
 status_has '^node3 .*FROZEN' || fail "node3 is not frozen"
 rc=0
@@ -103,7 +107,15 @@ lab exec node3 true 2>"$WORK/frozen" || rc=$?
 if ((rc == 0)) || ! grep -q 'is frozen' "$WORK/frozen"; then
 	fail "exec in a frozen node: $(cat "$WORK/frozen")"
 fi
-more_fences() { (($(fences_count) > before)); }
+lab thaw node3
+lab service node3 start corosync
+lab service node3 start pacemaker
+await 60 "three nodes online" nodes_online 3
+
+step "a frozen node is fenced and comes back thawed"
+before=$(fences_count)
+start=$(now_ms)
+lab freeze node3
 await 30 "the fence of node3" more_fences
 figure "frozen_to_fence_ms=$(($(now_ms) - start))"
 [[ $(fences | tail -n 1) == node3 ]] || fail "another node was fenced: $(fences)"
