@@ -7,7 +7,7 @@ HELP_ORDER=(up down status exec shell power service cut heal slow stall-storage 
 	ping-gap check-disk)
 
 declare -A HELP_ARGS=(
-	[up]='[--nodes N] [--volume dir|lun] [--io-timeout S] [--no-volume] [--stage DIR] [--share DIR]...'
+	[up]='[--nodes N] [--volume dir|lun] [--io-timeout S] [--no-volume] [--stage DIR] [--share DIR]... [--env NAME=VALUE]...'
 	[down]=''
 	[status]=''
 	[exec]='NODE COMMAND [ARG...]'
@@ -33,7 +33,8 @@ declare -A HELP_TEXT=(
 --io-timeout S   I/O timeout of the volume'"'"'s lockspace (1)
 --no-volume      mount the directory, but do not make it a volume of the cluster
 --stage DIR      nodes run what `make install DESTDIR=DIR` put there (or environment VMHA_STAGE)
---share DIR      show this directory of the machine, read-only, in the nodes'
+--share DIR      show this directory of the machine, read-only, in the nodes
+--env NAME=VALUE for all that runs in the nodes'
 	[down]='Stop the lab and remove all of it, also after an up that failed half-way.'
 	[status]='Show nodes, their services and the faults that are set.'
 	[exec]='Run a command in a node, with the rights of the node'"'"'s own root.  NODE is node2 or 2.

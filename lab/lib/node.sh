@@ -18,7 +18,8 @@ node_is_on() {
 node_enter() {
 	local id=$1
 	shift
-	"$(tool lab-node)" enter --pidfile "$LAB_RUN/node$id/pid" \
+	# shellcheck disable=SC2086  # the setting is a list of words
+	${CONFIG[env]:+env ${CONFIG[env]}} "$(tool lab-node)" enter --pidfile "$LAB_RUN/node$id/pid" \
 		--cgroup "$LAB_CGROUP/node$id/os" -- "$@"
 }
 
@@ -148,8 +149,9 @@ verb_exec() {
 	[[ $1 != -- ]] || shift
 	node_is_on "$ID" || die "node$ID is off"
 	! node_is_frozen "$ID" || die "node$ID is frozen: let it run on with: vmha-lab thaw node$ID"
+	# shellcheck disable=SC2086  # the setting is a list of words
 	exec env -i PATH="$NODE_PATH" HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 USER=root \
-		LOGNAME=root "$(tool lab-node)" enter --pidfile "$LAB_RUN/node$ID/pid" \
+		LOGNAME=root ${CONFIG[env]:-} "$(tool lab-node)" enter --pidfile "$LAB_RUN/node$ID/pid" \
 		--cgroup "$LAB_CGROUP/node$ID/os" -- "$@"
 }
 

@@ -25,12 +25,12 @@ up_need() {
 }
 
 up_parse() {
-	declare -gA CONFIG=([nodes]=3 [volume]=dir [io_timeout]=1 [make_volume]=yes [share]=''
+	declare -gA CONFIG=([nodes]=3 [volume]=dir [io_timeout]=1 [make_volume]=yes [share]='' [env]=''
 		[stage]="${VMHA_STAGE:-$LAB_OWN_STAGE}")
 	while (($#)); do
 		case $1 in
 		--no-volume) CONFIG[make_volume]=no ;;
-		--nodes | --volume | --io-timeout | --stage | --share)
+		--nodes | --volume | --io-timeout | --stage | --share | --env)
 			(($# >= 2)) || usage_error "$1 needs a value"
 			case $1 in
 			--nodes) CONFIG[nodes]=$2 ;;
@@ -38,6 +38,7 @@ up_parse() {
 			--io-timeout) CONFIG[io_timeout]=$2 ;;
 			--stage) CONFIG[stage]=$2 ;;
 			--share) CONFIG[share]+="${CONFIG[share]:+ }$2" ;;
+			--env) CONFIG[env]+="${CONFIG[env]:+ }$2" ;;
 			esac
 			shift
 			;;
@@ -46,6 +47,7 @@ up_parse() {
 		shift
 	done
 	up_check_config
+	up_check_env
 }
 
 up_check_config() {
@@ -61,6 +63,14 @@ up_check_config() {
 	fi
 	for dir in ${CONFIG[share]}; do
 		[[ $dir == /* && -d $dir ]] || usage_error "--share needs an existing absolute directory, not '$dir'"
+	done
+}
+
+up_check_env() {
+	local word
+	for word in ${CONFIG[env]}; do
+		[[ $word =~ ^[A-Z_][A-Z0-9_]*=[^*?[]+$ ]] ||
+			usage_error "--env needs NAME=VALUE without blanks and patterns, not '$word'"
 	done
 }
 

@@ -35,6 +35,7 @@ refused "bad volume 'tape'" up --volume tape
 refused "bad io-timeout '0'" up --io-timeout 0
 refused "is it a DESTDIR" up --stage "$WORK"
 refused "unknown argument '--fast'" up --fast
+refused "--env needs NAME=VALUE" up --env 'A B'
 refused "needs an existing absolute directory" up --share /does/not/exist
 for verb in status "exec 1 true" "power off 1" "cut 1 clu" "freeze 1" "slow mig 1mbit"; do
 	# shellcheck disable=SC2086 # words
