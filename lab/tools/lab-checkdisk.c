@@ -256,26 +256,37 @@ static int report(const struct check *c, const char *path, uint64_t min_seq, int
 	return ok ? 0 : 1;
 }
 
-static int check_disk(const char *path, uint64_t min_seq, int same_boot)
+static int judge_disk(struct check *c, const char *path, uint64_t min_seq, int same_boot)
 {
-	struct check c = { 0 };
-
-	if (open_disk(&c, path) != 0 || read_header(&c, &c.before) != 0 || read_ring(&c) != 0 ||
-	    read_header(&c, &c.after) != 0 || check_marks(&c) != 0) {
+	if (open_disk(c, path) != 0 || read_header(c, &c->before) != 0 || read_ring(c) != 0 ||
+	    read_header(c, &c->after) != 0 || check_marks(c) != 0) {
 		return 2;
 	}
-	if (empty(&c.before)) {
+	if (empty(&c->before)) {
 		printf("disk=%s records=0 ok=no reason=never-written\n", path);
 		return 1;
 	}
-	if (!seqrec_valid(&c.before)) {
+	if (!seqrec_valid(&c->before)) {
 		printf("disk=%s records=0 ok=no reason=header-damaged\n", path);
 		return 1;
 	}
-	count_damaged(&c);
-	find_range(&c);
-	judge_sequence(&c);
-	return report(&c, path, min_seq, same_boot);
+	count_damaged(c);
+	find_range(c);
+	judge_sequence(c);
+	return report(c, path, min_seq, same_boot);
+}
+
+static int check_disk(const char *path, uint64_t min_seq, int same_boot)
+{
+	struct check c = { .fd = -1 };
+	int status = judge_disk(&c, path, min_seq, same_boot);
+
+	free(c.chunk);
+	free(c.ring);
+	if (c.fd >= 0) {
+		close(c.fd);
+	}
+	return status;
 }
 
 int main(int argc, char **argv)
