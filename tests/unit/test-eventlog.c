@@ -86,6 +86,15 @@ static void a_cut_line_is_dropped_and_ended_by_the_next_writer(void)
 	vmha_eventlog_close(log);
 }
 
+/* The first four characters of @line say @n. */
+static void line_number(char *line, int n)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%04d", n);
+	memcpy(line, text, 4);
+}
+
 static void a_large_file_is_put_aside(void)
 {
 	const char *path = unit_path("events.jsonl");
@@ -98,8 +107,7 @@ static void a_large_file_is_put_aside(void)
 	line[100] = '\0';
 	vmha_eventlog_limit(log, 350, 2);
 	for (i = 0; i < 20; i++) {
-		(void)snprintf(line, 5, "%04d", i % 10000);
-		line[4] = 'x';
+		line_number(line, i);
 		CHECK_INT(vmha_eventlog_append(log, line, NULL), 0);
 		next_is(r, line); /* through every rotation */
 		next_is(r, NULL);
@@ -109,8 +117,7 @@ static void a_large_file_is_put_aside(void)
 	vmha_eventlog_reader_close(r);
 	r = reader_open(path);
 	for (i = 12; i < 20; i++) {
-		(void)snprintf(line, 5, "%04d", i % 10000);
-		line[4] = 'x';
+		line_number(line, i);
 		next_is(r, line);
 	}
 	next_is(r, NULL);
