@@ -68,5 +68,8 @@ AC_DEFUN([VMHA_SANITIZERS], [
 		[SANITIZE_FLAGS="-fsanitize=$with_sanitizers -fno-omit-frame-pointer -fno-sanitize-recover=all"
 		 HARDEN_CFLAGS=$(AS_ECHO(["$HARDEN_CFLAGS"]) | $SED 's/-D_FORTIFY_SOURCE=2//')],
 		[AC_MSG_ERROR([--with-sanitizers takes address, undefined, address,undefined or thread])])
+	dnl apart, the second library knows nothing of the first one's log_path
+	AS_CASE([$with_sanitizers], [address,undefined],
+		[SANITIZE_FLAGS="$SANITIZE_FLAGS -static-libasan -static-libubsan"])
 	AC_SUBST([SANITIZE_FLAGS])
 ])

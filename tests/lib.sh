@@ -103,6 +103,9 @@ background() {
 	PIDS[$name]=$!
 }
 
+# shellcheck source=tests/sanitizers.sh
+. "$TOP/tests/sanitizers.sh"
+
 # --- the lab --------------------------------------------------------------------------------------
 
 lab_bin() {
@@ -134,7 +137,8 @@ lab_begin() {
 	local start=$EPOCHREALTIME
 	step "lab $LAB up $*"
 	cleanup_add lab_end
-	lab up "$@" >"$WORK/up.log" 2>&1 || {
+	# shellcheck disable=SC2046 # options
+	lab up "$@" $(sanitizer_env) >"$WORK/up.log" 2>&1 || {
 		cat "$WORK/up.log" >&2
 		fail "the lab did not come up"
 	}
@@ -142,6 +146,7 @@ lab_begin() {
 }
 
 lab_end() {
+	sanitizer_check || rc=1
 	if [[ -n ${VMHA_KEEP:-} ]] && ((rc != 0 && rc != 77)); then
 		printf 'lab %s is kept: remove it with: %s --name %s down\n' "$LAB" "$LAB_BIN" "$LAB"
 		return

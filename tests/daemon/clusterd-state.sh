@@ -57,7 +57,7 @@ for node in "${NODES[@]}"; do
 	RSS=$(rss "$node")
 	figure "$node: idle cpu ${CPU} % of a core, rss $RSS KiB"
 	awk -v c="$CPU" 'BEGIN { exit !(c < 0.5) }' || fail "clusterd of $node is not idle: $CPU %"
-	((RSS < 32 * 1024)) || [[ -n ${VMHA_TEST_SANITIZED:-} ]] || fail "clusterd of $node takes $RSS KiB"
+	((RSS < 32 * 1024)) || [[ -n $(sanitizers) ]] || fail "clusterd of $node takes $RSS KiB"
 done
 
 step "one is killed and comes back"

@@ -40,6 +40,11 @@ volume_remove() {
 	rm -rf "$(meta)"
 }
 
+# traced OPTIONS...: strace, beside which no leak can be looked for.
+traced() {
+	cluster strace -E "ASAN_OPTIONS=$SANITIZER_OPTIONS:detect_leaks=0" "$@"
+}
+
 # refused TEXT CMD...: fails with that in its words, and leaves nothing.
 refused() {
 	local text=$1 rc=0
@@ -71,7 +76,7 @@ lab service node3 start sanlock
 
 step "kill -9 at every step"
 on node1 sh -c 'command -v strace' >/dev/null || skip "needs strace"
-cluster strace -o /tmp/steps -e "trace=$STEPS" "${CREATE[@]}" >"$WORK/create.log" 2>&1 ||
+traced -o /tmp/steps -e "trace=$STEPS" "${CREATE[@]}" >"$WORK/create.log" 2>&1 ||
 	fail "create: $(cat "$WORK/create.log")"
 figure "create: $(grep ready "$WORK/create.log")"
 all_joined || fail "create returned before all nodes had joined"
@@ -91,7 +96,7 @@ FORCED=0 FINISHED=0
 # killed_at STEP: create, killed there; what the one before left must not hinder it.
 killed_at() {
 	local step=$1 rc=0
-	cluster strace -o /dev/null -e "trace=${step%:*}" -e "inject=${step%:*}:signal=KILL:when=${step#*:}" \
+	traced -o /dev/null -e "trace=${step%:*}" -e "inject=${step%:*}:signal=KILL:when=${step#*:}" \
 		"${CREATE[@]}" >"$WORK/killed.log" 2>&1 || rc=$?
 	if grep -q 'repeat with --force' "$WORK/killed.log"; then
 		[[ -e $(meta)/volume ]] || fail "$step: --force asked for without need: $(cat "$WORK/killed.log")"
