@@ -72,6 +72,32 @@ cd /
 exec env -i container=vmha-test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd \
 	--unit=multi-user.target --log-target=journal --show-status=no'
 
+# A cluster of one, for whoever starts it.
+machine_corosync_conf() {
+	cat <<-'END'
+		totem {
+		 version: 2
+		 cluster_name: one
+		 transport: knet
+		 token: 1000
+		}
+		nodelist {
+		 node {
+		  name: node1
+		  nodeid: 1
+		  ring0_addr: 10.71.2.1
+		 }
+		}
+		quorum {
+		 provider: corosync_votequorum
+		 expected_votes: 1
+		}
+		logging {
+		 to_syslog: yes
+		}
+	END
+}
+
 # machine_prepare DIR
 machine_prepare() {
 	MACHINE_DIR=$1
@@ -80,7 +106,8 @@ machine_prepare() {
 		exit 77
 	fi
 	mkdir -p "$MACHINE_DIR"/{upper,work}/{etc,var,usr} "$MACHINE_DIR/dev"
-	mkdir -p "$MACHINE_DIR"/upper/var/log/journal
+	mkdir -p "$MACHINE_DIR"/upper/var/log/journal "$MACHINE_DIR"/upper/etc/corosync
+	machine_corosync_conf >"$MACHINE_DIR/upper/etc/corosync/corosync.conf"
 	trap machine_off EXIT
 }
 

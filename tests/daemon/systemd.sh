@@ -42,30 +42,8 @@ is() {
 # The host that is to become a node: a cluster of one, with Debian's units.
 conf_write() {
 	local etc=$MACHINE_DIR/upper/etc units=$MACHINE_DIR/upper/usr/lib/systemd/system
-	mkdir -p "$etc"/corosync "$etc"/default "$units/sanlock.service.d"
+	mkdir -p "$etc"/default "$units/sanlock.service.d"
 	cp -a "$STAGE"/usr/. "$MACHINE_DIR"/upper/usr/
-	cat >"$etc/corosync/corosync.conf" <<-'END'
-		totem {
-		 version: 2
-		 cluster_name: one
-		 transport: knet
-		 token: 1000
-		}
-		nodelist {
-		 node {
-		  name: node1
-		  nodeid: 1
-		  ring0_addr: 10.71.2.1
-		 }
-		}
-		quorum {
-		 provider: corosync_votequorum
-		 expected_votes: 1
-		}
-		logging {
-		 to_syslog: yes
-		}
-	END
 	echo node1 >"$etc/hostname"
 	# what a container is not allowed
 	echo 'sanlock_opts="-w 0 -h 0 -l 0 -U sanlock -G sanlock"' >"$etc/default/sanlock"
