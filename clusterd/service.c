@@ -16,6 +16,8 @@
 
 #define RETRY_MS      10
 #define REQUEST_DEPTH 16 /* of nested JSON: more is garbage */
+#define OPEN_MAX      32 /* requests of a client that are not answered yet; the next is refused */
+#define OPEN_ALL_MAX  512
 
 struct clusterd_service {
 	struct clusterd *c;
@@ -23,6 +25,8 @@ struct clusterd_service {
 	struct qb_ipcs_poll_handlers loop;
 	GHashTable *ops;	 /* name -> const struct clusterd_op */
 	GHashTable *subscribers; /* client numbers */
+	GHashTable *open;	 /* client number -> how many of its requests are not answered */
+	unsigned int open_all;
 	guint retry;
 	struct clusterd_ratelimit complaints;
 };
@@ -33,6 +37,24 @@ struct clusterd_request {
 	uint32_t seq;
 	json_t *body;
 };
+
+static unsigned int open_count(const struct clusterd_service *s, uint64_t client)
+{
+	return GPOINTER_TO_UINT(g_hash_table_lookup(s->open, &client));
+}
+
+static void open_set(struct clusterd_service *s, uint64_t client, unsigned int count)
+{
+	uint64_t *key;
+
+	if (!count) {
+		(void)g_hash_table_remove(s->open, &client);
+		return;
+	}
+	key = g_new(uint64_t, 1);
+	*key = client;
+	(void)g_hash_table_replace(s->open, key, GUINT_TO_POINTER(count));
+}
 
 /* Answer and free the request. */
 static void request_finish(struct clusterd_request *req, int code, json_t *reply)
@@ -45,6 +67,9 @@ static void request_finish(struct clusterd_request *req, int code, json_t *reply
 					    text ? text
 						 : "{\"ok\":false,\"errno\":12,\"error\":\"out of "
 						   "memory\"}");
+		open_set(req->c->service, req->client,
+			 open_count(req->c->service, req->client) - 1);
+		req->c->service->open_all--;
 	}
 	json_decref(reply);
 	json_decref(req->body);
@@ -203,6 +228,16 @@ static void on_request(void *owner, uint64_t client, uint32_t seq, const char *t
 	req->c = s->c;
 	req->client = client;
 	req->seq = seq;
+	open_set(s, client, open_count(s, client) + 1);
+	s->open_all++;
+	if (open_count(s, client) > OPEN_MAX || s->open_all > OPEN_ALL_MAX) {
+		complain_request(s, client, "more requests than are answered");
+		clusterd_answer_error(req, -EBUSY,
+				      "too many requests wait for their answers: at most %d of one "
+				      "client, %d in all",
+				      OPEN_MAX, OPEN_ALL_MAX);
+		return;
+	}
 	req->body =
 		too_deep(text, len) ? NULL : json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(req->body)) {
@@ -314,6 +349,7 @@ int clusterd_service_open(struct clusterd *c, struct vmha_err **err)
 	s->loop = clusterd_loop_handlers();
 	s->ops = g_hash_table_new(g_str_hash, g_str_equal);
 	s->subscribers = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	s->open = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	for (i = 0; clusterd_modules[i]; i++) {
 		for (op = clusterd_modules[i]->ops; op && op->name; op++) {
 			(void)g_hash_table_insert(s->ops, (gpointer)(uintptr_t)op->name,
@@ -342,5 +378,6 @@ void clusterd_service_close(struct clusterd *c)
 	}
 	g_hash_table_destroy(s->ops);
 	g_hash_table_destroy(s->subscribers);
+	g_hash_table_destroy(s->open);
 	g_free(s);
 }

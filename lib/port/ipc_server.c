@@ -2,19 +2,20 @@
 #include "lib/port/ipc_server.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/port/ipc_wire.h"
 
-#define CLIENTS_MAX    128
-#define WAITING_MAX    (2 * VMHA_IPC_REPLY_MAX_BYTES) /* bytes, of a client that does not read */
-#define NSS_BUF_BYTES  16384
-#define NSS_GROUPS_MAX 256
+#define CLIENTS_MAX	 128
+#define OTHERS_MAX	 96 /* of them not of root: agents and the administrator still get in */
+#define WAITING_MAX	 (2 * VMHA_IPC_REPLY_MAX_BYTES) /* bytes, of a client that does not read */
+#define STATUS_MAX_BYTES (64UL * 1024)
 
 struct waiting {
 	struct waiting *next;
@@ -28,6 +29,7 @@ struct client {
 	uint64_t id;
 	qb_ipcs_connection_t *conn;
 	pid_t pid;
+	bool root;
 	bool doomed; /* libqb does not bear the end of a connection inside its own request */
 	size_t waiting_bytes;
 	struct waiting *first;
@@ -41,9 +43,13 @@ struct vmha_ipc_server {
 	gid_t group;
 	uint64_t last_id;
 	unsigned int count;
+	unsigned int others;
 	struct client *clients;
 	bool closing;
 };
+
+/* Context of a connection of root between on_accept() and on_created(). */
+static const char root_mark;
 
 static void complain(struct vmha_ipc_server *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -69,39 +75,58 @@ static struct client *client_find(const struct vmha_ipc_server *s, uint64_t id)
 	return cl;
 }
 
-/* The kernel tells the primary group only. */
-static bool in_group(uid_t uid, gid_t gid, gid_t group)
+static pid_t conn_pid(qb_ipcs_connection_t *conn)
 {
-	char buf[NSS_BUF_BYTES];
-	gid_t groups[NSS_GROUPS_MAX];
-	int count = NSS_GROUPS_MAX;
-	struct passwd pw;
-	struct passwd *found = NULL;
+	struct qb_ipcs_connection_stats stats = { 0 };
+
+	(void)qb_ipcs_connection_stats_get(conn, &stats, 0);
+	return stats.client_pid;
+}
+
+/* A number behind @key in the text of /proc/PID/status, the @nth of its line, is @wanted? */
+static bool status_says(const char *status, const char *key, int nth, unsigned long wanted)
+{
+	const char *p = strstr(status, key);
+	char *end = NULL;
 	int i;
 
-	if (group == (gid_t)-1) {
-		return false;
-	}
-	if (gid == group) {
-		return true;
-	}
-	if (getpwuid_r(uid, &pw, buf, sizeof(buf), &found) != 0 || !found ||
-	    getgrouplist(pw.pw_name, pw.pw_gid, groups, &count) < 0) {
-		return false;
-	}
-	for (i = 0; i < count; i++) {
-		if (groups[i] == group) {
+	for (i = 0, p = p ? p + strlen(key) : NULL; p; i++, p = end) {
+		const unsigned long value = strtoul(p += strspn(p, "\t "), &end, 10);
+
+		if (*p < '0' || *p > '9') {
+			return false; /* the end of the line */
+		}
+		if ((nth < 0 || nth == i) && value == wanted) {
 			return true;
 		}
 	}
 	return false;
 }
 
+/*
+ * The kernel tells the primary group only, so look at the process's own: what the system's users
+ * database says may be silent for long (it may be behind a network), and this runs in the loop.
+ * The process that connected may have gone and its number be another's: of another user it does
+ * not count, and one of the same user that has the group shows what that user may do.
+ */
+static bool in_group(pid_t pid, uid_t uid, gid_t gid, gid_t group)
+{
+	vmha_autofree char *status = NULL;
+	char path[48];
+
+	if (group == (gid_t)-1 || gid == group) {
+		return group != (gid_t)-1;
+	}
+	(void)snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+	return pid > 0 && vmha_file_read(path, STATUS_MAX_BYTES, &status, NULL, NULL) == 0 &&
+	       status_says(status, "\nUid:", 1, uid) && status_says(status, "\nGroups:", -1, group);
+}
+
 static int32_t on_accept(qb_ipcs_connection_t *conn, uid_t uid, gid_t gid)
 {
 	struct vmha_ipc_server *s = qb_ipcs_connection_service_context_get(conn);
 
-	if (uid != 0 && !in_group(uid, gid, s->group)) {
+	if (uid != 0 && !in_group(conn_pid(conn), uid, gid, s->group)) {
 		complain(s, "user %u, group %u may not connect", (unsigned int)uid,
 			 (unsigned int)gid);
 		return -EACCES;
@@ -111,30 +136,34 @@ static int32_t on_accept(qb_ipcs_connection_t *conn, uid_t uid, gid_t gid)
 			 (unsigned int)uid, VMHA_IPC_MAX_BYTES);
 		return -EMSGSIZE;
 	}
-	if (s->count >= CLIENTS_MAX) {
-		complain(s, "%u clients are connected: no more", s->count);
+	if (s->count >= CLIENTS_MAX || (uid != 0 && s->others >= OTHERS_MAX)) {
+		complain(s, "%u clients are connected, %u of them not of root: no more", s->count,
+			 s->others);
 		return -EMFILE;
 	}
 	qb_ipcs_connection_auth_set(conn, uid, gid, 0600);
+	qb_ipcs_context_set(conn, uid == 0 ? (void *)(uintptr_t)&root_mark : NULL);
 	return 0;
 }
 
 static void on_created(qb_ipcs_connection_t *conn)
 {
 	struct vmha_ipc_server *s = qb_ipcs_connection_service_context_get(conn);
-	struct qb_ipcs_connection_stats stats = { 0 };
 	struct client *cl = calloc(1, sizeof(*cl));
+	const bool root = qb_ipcs_context_get(conn) == &root_mark;
 
+	qb_ipcs_context_set(conn, NULL);
 	if (!cl) {
-		return; /* its requests find no context: it is thrown out then */
+		return; /* its requests find no context and are dropped */
 	}
-	(void)qb_ipcs_connection_stats_get(conn, &stats, 0);
-	cl->pid = stats.client_pid;
+	cl->pid = conn_pid(conn);
+	cl->root = root;
 	cl->id = ++s->last_id;
 	cl->conn = conn;
 	cl->next = s->clients;
 	s->clients = cl;
 	s->count++;
+	s->others += !root;
 	qb_ipcs_context_set(conn, cl);
 }
 
@@ -157,7 +186,7 @@ static int32_t on_closed(qb_ipcs_connection_t *conn)
 	struct client **at = &s->clients;
 	uint64_t id;
 
-	if (!cl) {
+	if (!cl || (const void *)cl == &root_mark) {
 		return 0;
 	}
 	qb_ipcs_context_set(conn, NULL);
@@ -166,6 +195,7 @@ static int32_t on_closed(qb_ipcs_connection_t *conn)
 	}
 	*at = cl->next;
 	s->count--;
+	s->others -= !cl->root;
 	id = cl->id;
 	client_free(cl);
 	if (!s->closing) {

@@ -27,7 +27,7 @@ struct vmha_ipc_hooks {
 
 /**
  * @param loop  of the owner: how descriptors are watched
- * @param group who may connect beside root: this group; (gid_t)-1: nobody
+ * @param group who may connect beside root: processes of this group; (gid_t)-1: none
  * @param hooks, owner must outlive the server
  */
 int vmha_ipc_server_open(struct vmha_ipc_server **ret, struct qb_ipcs_poll_handlers *loop,

@@ -40,6 +40,26 @@ OUT=$(on node1 setpriv --reuid nobody --regid nogroup --clear-groups /root/clust
 OUT=$(on node1 setpriv --reuid nobody --regid haclient --clear-groups /root/clusterd-tool call '{"v":1,"op":"hello"}' 2>&1) ||
 	fail "group haclient is refused: $OUT"
 
+on node1 setpriv --reuid nobody --regid nogroup --groups haclient /root/clusterd-tool call '{"v":1,"op":"hello"}' >/dev/null ||
+	fail "a member of the group haclient by its supplementary groups is refused"
+
+step "a crowd that is not root leaves room for root"
+exec {CROWD}> >(on node1 setpriv --reuid nobody --regid haclient --clear-groups /root/clusterd-tool crowd 140 >"$WORK/crowd")
+await 60 "the crowd" test -s "$WORK/crowd"
+[[ $(cat "$WORK/crowd") == 'connected 96' ]] || fail "140 clients: $(cat "$WORK/crowd")"
+[[ $(clusterd_call node1 '{"v":1,"op":"hello"}') == *'"ok":true'* ]] || fail "root is not answered"
+exec {CROWD}>&-
+answered_again() {
+	on node1 setpriv --reuid nobody --regid haclient --clear-groups /root/clusterd-tool call '{"v":1,"op":"hello"}'
+}
+await 20 "room again" answered_again
+
+step "requests that wait are counted"
+OUT=$(on node1 /root/clusterd-tool flood 200 '{"v":1,"op":"migrate","vm":"nosuch","requester":"test"}')
+figure "200 at once: $OUT"
+[[ $OUT == 'answered 200, refused 168' ]] || fail "200 at once: $OUT"
+[[ $(clusterd_call node1 '{"v":1,"op":"migrate","vm":"nosuch","requester":"test"}') == *nosuch* ]] || fail "no answer after the flood"
+
 step "nesting is counted outside of strings"
 DEEP=$(printf '[%.0s' {1..40})
 [[ $(clusterd_call node1 '{"v":1,"op":"hello","text":"\" '"$DEEP"'"}') == *'"ok":true'* ]] || fail "brackets in a text are refused"

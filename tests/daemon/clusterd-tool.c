@@ -2,8 +2,10 @@
 /*
  * What the tests of clusterd do to it.
  *   call JSON           one request, prints the answer
- *   ipc COUNT SEED      garbage over IPC, some of it nearly right
- *   group COUNT SEED    garbage into the process group, some of it nearly right
+ *   flood COUNT JSON    so many requests at once over one connection, prints how they were answered
+ *   crowd COUNT         so many connections, prints how many there are; keeps them until its input
+ * ends ipc COUNT SEED      garbage over IPC, some of it nearly right group COUNT SEED    garbage
+ * into the process group, some of it nearly right
  */
 #include <arpa/inet.h>
 #include <corosync/cpg.h>
@@ -236,6 +238,64 @@ static int group_fuzz(unsigned int count, struct random *r)
 	return 0;
 }
 
+/* --- too much ------------------------------------------------------------------------------- */
+
+static int flood(unsigned int count, char *body)
+{
+	char answer[VMHA_IPC_MAX_BYTES];
+	qb_ipcc_connection_t *qb = qb_ipcc_connect(VMHA_IPC_SERVICE, VMHA_IPC_MAX_BYTES);
+	struct qb_ipc_request_header head = { 0 };
+	struct iovec iov[2] = { { &head, sizeof(head) }, { body, strlen(body) } };
+	unsigned int busy = 0;
+	unsigned int i;
+	ssize_t n = 0;
+
+	head.size = (int)(sizeof(head) + strlen(body));
+	for (i = 0; qb && i < count; i++) {
+		head.id = (int)i + 1;
+		do {
+			n = qb_ipcc_sendv(qb, iov, 2);
+		} while (n == -EAGAIN && usleep(1000) == 0);
+	}
+	for (i = 0; qb && i < count; i++) {
+		n = qb_ipcc_recv(qb, answer, sizeof(answer) - 1, 15000);
+		if (n < (ssize_t)sizeof(struct qb_ipc_response_header)) {
+			break;
+		}
+		answer[n] = '\0';
+		busy += strstr(answer + sizeof(struct qb_ipc_response_header),
+			       "too many requests") != NULL;
+	}
+	if (qb) {
+		qb_ipcc_disconnect(qb);
+	}
+	(void)printf("answered %u, refused %u\n", i, busy);
+	return 0;
+}
+
+static int crowd(unsigned int count)
+{
+	qb_ipcc_connection_t **all = calloc(count, sizeof(*all));
+	unsigned int connected = 0;
+	unsigned int i;
+
+	for (i = 0; all && i < count; i++) {
+		all[i] = qb_ipcc_connect(VMHA_IPC_SERVICE, VMHA_IPC_MAX_BYTES);
+		connected += all[i] != NULL;
+	}
+	(void)printf("connected %u\n", connected);
+	(void)fflush(stdout);
+	while (getchar() != EOF) {
+	}
+	for (i = 0; all && i < count; i++) {
+		if (all[i]) {
+			qb_ipcc_disconnect(all[i]);
+		}
+	}
+	free(all);
+	return 0;
+}
+
 static int call(const char *request)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
@@ -261,13 +321,21 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "call") == 0) {
 		return call(argv[2]);
 	}
+	if (argc == 4 && strcmp(argv[1], "flood") == 0) {
+		return flood(count, argv[3]);
+	}
+	if (argc == 3 && strcmp(argv[1], "crowd") == 0) {
+		return crowd(count);
+	}
 	if (argc == 4 && strcmp(argv[1], "ipc") == 0) {
 		return ipc_fuzz(count, &r);
 	}
 	if (argc == 4 && strcmp(argv[1], "group") == 0) {
 		return group_fuzz(count, &r);
 	}
-	(void)fprintf(stderr,
-		      "usage: clusterd-tool call JSON | ipc COUNT SEED | group COUNT SEED\n");
+	(void)fprintf(
+		stderr,
+		"usage: clusterd-tool call JSON | flood COUNT JSON | crowd COUNT | ipc COUNT SEED "
+		"| group COUNT SEED\n");
 	return 2;
 }
