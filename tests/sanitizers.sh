@@ -8,6 +8,14 @@ sanitizers() {
 	sed -n 's/^SANITIZE_FLAGS = *-fsanitize=\([a-z,]*\).*/\1/p' "$BUILD/Makefile" 2>/dev/null
 }
 
+# limit_ms MS: the time a test allows; three times of it where a program with sanitizers takes so much
+# longer to start and to run.
+limit_ms() {
+	local times=1
+	[[ -z $(sanitizers) ]] || times=3
+	printf '%s' $(($1 * times))
+}
+
 # Where every process of a node leaves its report: a directory that outlives the node's power.
 SANITIZER_LOG=/var/tmp/vmha-sanitizer
 SANITIZER_OPTIONS=log_path=$SANITIZER_LOG:log_exe_name=1:print_stacktrace=1

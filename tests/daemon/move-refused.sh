@@ -88,7 +88,7 @@ unwatch web1 1000
 role_is_on web1 "$from" || fail "web1 is on $(role_place web1)"
 [[ $(boot_id web1) == "$boot" ]] || fail "the guest was booted again"
 disk_good web1
-((ms <= 10000)) || fail "clean after $ms ms, not within 10 s"
+((ms <= $(limit_ms 10000))) || fail "clean after $ms ms, not within 10 s"
 bridge_back "$to"
 
 step "the same with ocf:heartbeat:VirtualDomain"

@@ -6,7 +6,7 @@
 # a VM that moves over IPv6.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-AGREE_MS=1000
+AGREE_MS=$(limit_ms 1000)
 
 networks() {
 	on "$1" vmha network list --output json

@@ -431,10 +431,21 @@ static bool witness_options(struct witness *w, int argc, char **argv)
 	return ok && w->uuid && w->node_count > 0;
 }
 
+static void witness_free(struct witness *w)
+{
+	for (size_t i = 0; i < w->trace.process_count; i++) {
+		free(w->trace.processes[i].marks);
+	}
+	free(w->trace.leases);
+	free(w->trace.disks);
+	free(w->sector);
+}
+
 int main(int argc, char **argv)
 {
 	struct witness w = { .disk_fd = -1, .lease_fd = -1, .interval_ms = 5 };
 	struct sigaction stop = { .sa_handler = on_stop };
+	int status;
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	w.start = vmha_mono_now();
@@ -445,5 +456,7 @@ int main(int argc, char **argv)
 	(void)sigaction(SIGTERM, &stop, NULL);
 	(void)sigaction(SIGINT, &stop, NULL);
 	witness_watch(&w);
-	return witness_report(&w);
+	status = witness_report(&w);
+	witness_free(&w);
+	return status;
 }
