@@ -105,6 +105,8 @@ background() {
 
 # shellcheck source=tests/sanitizers.sh
 . "$TOP/tests/sanitizers.sh"
+# shellcheck source=tests/witness.sh
+. "$TOP/tests/witness.sh"
 
 # --- the lab --------------------------------------------------------------------------------------
 
@@ -484,73 +486,14 @@ unwatch() {
 		fail "the guest was silent for $PING_GAP_MS ms (allowed: $2)"
 }
 
-# --- ping -----------------------------------------------------------------------------------------
+# --- where a role runs, and who is there ----------------------------------------------------------
 
-# ping_answers GUEST
-ping_answers() {
-	lab ping-gap wait "$1" 1 >/dev/null 2>&1
-}
-
-ping_begin() {
-	lab ping-gap start "$1"
-}
-
-# ping_end GUEST: sets PING_GAP_MS, the longest time between two answers.
-ping_end() {
-	local text
-	text=$(lab ping-gap stop "$1") || fail "the guest $1 never answered a ping"
-	PING_GAP_MS=$(sed -n 's/.*max_gap_ms=\([0-9]*\).*/\1/p' <<<"$text")
-	figure "ping $1: $text"
-}
-
-# --- the witness: one runner at any time ----------------------------------------------------------
-
-declare -A W=()
-
-witness_bin() {
-	printf '%s/tests/fault/witness' "$BUILD"
-}
-
-# witness_begin NAME UUID DISK [LEASE:OFFSET]: says what it sees in $WORK/witness-NAME.log
-witness_begin() {
-	local args=(--uuid "$2" --disk "$3") node
-	[[ -z ${4:-} ]] || args+=(--lease "$4")
-	for node in "${NODES[@]}"; do
-		args+=("$node=$(node_procs "$node")")
-	done
-	background "witness-$1" "$(witness_bin)" "${args[@]}" >"$WORK/witness-$1.log" 2>&1
-}
-
-# witness_end NAME: its figures go to W[]; fails unless there was one runner at any time.
-witness_end() {
-	local rc=0 pair pairs log=$WORK/witness-$1.log
-	kill "${PIDS[witness-$1]}" 2>/dev/null || true
-	wait "${PIDS[witness-$1]}" || rc=$?
-	unset "PIDS[witness-$1]"
-	read -ra pairs < <(sed -n 's/^figures //p' "$log")
-	for pair in "${pairs[@]}"; do
-		# shellcheck disable=SC2034 # read by the tests
-		W[${pair%%=*}]=${pair#*=}
-	done
-	figure "witness $1: $(sed -n 's/^figures //p' "$log")"
-	grep -E '^(\+|process )' "$log" | sed 's/^/  /'
-	((rc == 0)) || {
-		cat "$log" >&2
-		fail "the witness of $1 says: $(tail -n 1 "$log") (status $rc)"
-	}
-}
-
-# witness_says NAME REGEX
-witness_says() {
-	grep -qE -- "$2" "$WORK/witness-$1.log"
-}
-
-# role_runs_on_survivor NAME LOST: Pacemaker has it on another node, and a process is there.
 # cluster_dc: name of the coordinator.
 cluster_dc() {
 	cluster crm_mon -1 --output-as=xml | sed -n 's/.*<current_dc [^>]*name="\([^"]*\)".*/\1/p'
 }
 
+# role_runs_on_survivor NAME LOST: Pacemaker has it on another node, and a process is there.
 role_runs_on_survivor() {
 	local place
 	place=$(role_place "$1")

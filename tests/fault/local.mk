@@ -9,7 +9,7 @@ tests_fault_witness_LDADD = lib/libbase.a
 tests_unit_test_judge_SOURCES = tests/unit/test-judge.c tests/fault/judge.c tests/fault/judge.h
 tests_unit_test_judge_LDADD = tests/unit/libunit.a lib/libbase.a
 
-EXTRA_DIST += tests/README.md tests/lib.sh tests/sanitizers.sh lab/demo-story \
+EXTRA_DIST += tests/README.md tests/lib.sh tests/sanitizers.sh tests/witness.sh lab/demo-story \
 	tests/daemon/monitor-cost.sh tests/daemon/ocf-tester.sh tests/daemon/roles.sh \
 	tests/daemon/volume.sh \
 	tests/fault/double-start.sh tests/fault/libvirtd-lost.sh tests/fault/migration-fault.sh \
