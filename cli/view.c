@@ -47,7 +47,7 @@ static const char *node_name(const json_t *state, const json_t *ref)
 			return text_of(n, "name");
 		}
 	}
-	return "";
+	return json_is_integer(ref) ? "(removed)" : "";
 }
 
 void vmha_view_move_read(const json_t *state, const json_t *m, struct vmha_view_move *ret)

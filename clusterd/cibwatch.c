@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vmha-cibwatch: Pacemaker's configuration for clusterd, a JSON object a line on standard output:
- * {"event":"config",...} at the start and whenever the settings or roles have changed,
+ * {"event":"config",...} at the start and whenever settings, roles or nodes have changed,
  * {"event":"status"} at most once a second when anything else has, {"event":"fence",...} when a
  * node was fenced or could not be, {"event":"lost"} when Pacemaker is gone.  A child of its own
  * because its libraries wait for Pacemaker's daemons, and to keep them out of clusterd.  It ends
@@ -86,23 +86,40 @@ static json_t *roles_json(const struct vmha_pcmk_primitives *list)
 	return all;
 }
 
+static json_t *nodes_json(const struct vmha_listed *nodes, size_t count)
+{
+	json_t *all = json_array();
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		(void)json_array_append_new(all,
+					    json_pack("{s:I, s:s}", "id", (json_int_t)nodes[i].id,
+						      "name", nodes[i].name));
+	}
+	return all;
+}
+
 /* Read the configuration; say it when it is another one than before. */
 static int look(struct watch *w, struct vmha_err **err)
 {
 	vmha_autosettings struct vmha_pcmk_settings *settings = NULL;
 	vmha_autoprimitives struct vmha_pcmk_primitives *roles = NULL;
+	vmha_autofree struct vmha_listed *nodes = NULL;
 	vmha_autofree char *xml = NULL;
 	vmha_autofree char *line = NULL;
+	size_t nodes_count = 0;
 	json_t *o;
 	int r = vmha_cib_query(&xml, err);
 
 	r = r < 0 ? r : vmha_pcmk_settings_parse(xml, &settings, err);
 	r = r < 0 ? r : vmha_pcmk_primitives_parse(xml, "vm", &roles, err);
+	r = r < 0 ? r : vmha_pcmk_cib_nodes_parse(xml, &nodes, &nodes_count, err);
 	if (r < 0) {
 		return r;
 	}
-	o = json_pack("{s:s, s:o, s:o}", "event", "config", "settings", settings_json(settings),
-		      "roles", roles_json(roles));
+	o = json_pack("{s:s, s:o, s:o, s:o}", "event", "config", "settings",
+		      settings_json(settings), "roles", roles_json(roles), "nodes",
+		      nodes_json(nodes, nodes_count));
 	line = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	if (line && !vmha_str_eq(line, w->last)) {

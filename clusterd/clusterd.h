@@ -39,6 +39,7 @@ struct clusterd {
 	struct clusterd_config *config;
 	struct clusterd_journal *journal;
 	struct clusterd_guests *guests;
+	struct clusterd_forget *forget;
 };
 
 /*
@@ -76,6 +77,7 @@ extern const struct clusterd_module clusterd_module_ops; /* state, subscribe, he
 extern const struct clusterd_module clusterd_module_drive;
 extern const struct clusterd_module clusterd_module_net;
 extern const struct clusterd_module clusterd_module_guests;
+extern const struct clusterd_module clusterd_module_forget;
 
 /** Start them all; once. */
 int clusterd_modules_start(struct clusterd *c, struct vmha_err **err);

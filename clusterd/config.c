@@ -16,6 +16,7 @@
 
 #include "clusterd/clusterd.h"
 #include "clusterd/drive.h"
+#include "clusterd/forget.h"
 #include "clusterd/journal.h"
 #include "clusterd/linechild.h"
 #include "lib/base/cleanup.h"
@@ -31,6 +32,7 @@ struct clusterd_config {
 	bool known;		       /* this node's CIB is there */
 	GArray *pairs;		       /* of struct vmha_setting_pair: what it says */
 	GArray *roles;		       /* of struct clusterd_role, by name */
+	GArray *nodes;		       /* of struct vmha_listed */
 	struct vmha_settings settings; /* those of the replicated state */
 	GArray *held;		       /* of struct vmha_setting_pair: those they were made of */
 	guint timer;		       /* stand in for the lowest node */
@@ -46,6 +48,12 @@ const struct clusterd_role *clusterd_config_roles(const struct clusterd *c, size
 	*ret_count = c->config->known ? c->config->roles->len : 0;
 	return c->config->known ? (const struct clusterd_role *)(void *)c->config->roles->data
 				: NULL;
+}
+
+const struct vmha_listed *clusterd_config_nodes(const struct clusterd *c, size_t *ret_count)
+{
+	*ret_count = c->config->known ? c->config->nodes->len : 0;
+	return c->config->known ? (const struct vmha_listed *)(void *)c->config->nodes->data : NULL;
 }
 
 const struct clusterd_role *clusterd_config_role(const struct clusterd *c, const char *name)
@@ -318,6 +326,22 @@ static void roles_take(struct clusterd_config *f, const json_t *list)
 	g_array_sort(f->roles, role_compare);
 }
 
+static void nodes_take(struct clusterd_config *f, const json_t *list)
+{
+	const json_t *item;
+	size_t i;
+
+	g_array_set_size(f->nodes, 0);
+	json_array_foreach(list, i, item)
+	{
+		struct vmha_listed n = { 0 };
+
+		n.id = (unsigned int)json_integer_value(json_object_get(item, "id"));
+		(void)text_copy(n.name, sizeof(n.name), item, "name");
+		g_array_append_val(f->nodes, n);
+	}
+}
+
 /* Every node hears of it; the lowest one tells. */
 static void fence_note(struct clusterd *c, const json_t *line)
 {
@@ -355,11 +379,13 @@ static void on_line(const json_t *line, void *data)
 	if (vmha_str_eq(event, "config")) {
 		pairs_take(f, json_object_get(line, "settings"));
 		roles_take(f, json_object_get(line, "roles"));
+		nodes_take(f, json_object_get(line, "nodes"));
 		f->known = true;
 		if (vmha_cluster_lowest(f->c->cluster) == f->c->self) {
 			settings_send(f);
 		}
 		settings_compare(f);
+		clusterd_forget_look(f->c);
 	}
 	if (vmha_str_eq(event, "fence")) {
 		fence_note(f->c, line);
@@ -376,6 +402,7 @@ static int on_start(struct clusterd *c, struct vmha_err **err)
 	f->pairs = g_array_new(FALSE, FALSE, sizeof(struct vmha_setting_pair));
 	f->held = g_array_new(FALSE, FALSE, sizeof(struct vmha_setting_pair));
 	f->roles = g_array_new(FALSE, FALSE, sizeof(struct clusterd_role));
+	f->nodes = g_array_new(FALSE, FALSE, sizeof(struct vmha_listed));
 	vmha_settings_default(&f->settings);
 	c->config = f;
 	f->child = clusterd_linechild_new(PROGRAM, 0, on_line, f);
@@ -396,6 +423,7 @@ static void on_stop(struct clusterd *c)
 	g_array_unref(f->pairs);
 	g_array_unref(f->held);
 	g_array_unref(f->roles);
+	g_array_unref(f->nodes);
 	g_free(f);
 	c->config = NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/core/listed.h"
 #include "lib/core/record.h"
 #include "lib/core/settings.h"
 
@@ -29,5 +30,11 @@ const struct vmha_settings *clusterd_config_settings(const struct clusterd *c);
 const struct clusterd_role *clusterd_config_roles(const struct clusterd *c, size_t *ret_count);
 /** @return NULL: no such role, or Pacemaker does not run here */
 const struct clusterd_role *clusterd_config_role(const struct clusterd *c, const char *name);
+
+/**
+ * The nodes of this node's CIB.  Valid until the loop turns.
+ * @return NULL when Pacemaker does not run here (*ret_count is 0)
+ */
+const struct vmha_listed *clusterd_config_nodes(const struct clusterd *c, size_t *ret_count);
 
 #endif

@@ -110,12 +110,34 @@ static void refused_tell(struct clusterd_group *g, const struct vmha_cevent *e, 
 {
 	size_t m;
 
-	clusterd_log(VMHA_LOG_DEBUG, "event=%s refused: %s", vmha_cevent_type_name(e->type), why);
+	clusterd_log(e->type == VMHA_CEVENT_HELLO ? VMHA_LOG_WARNING : VMHA_LOG_DEBUG,
+		     "event=%s refused: %s", vmha_cevent_type_name(e->type), why);
 	for (m = 0; clusterd_modules[m]; m++) {
 		if (clusterd_modules[m]->refused) {
 			clusterd_modules[m]->refused(g->c, e, r, why);
 		}
 	}
+}
+
+static void hello_send(struct clusterd_group *g)
+{
+	struct vmha_cevent e = { .type = VMHA_CEVENT_HELLO };
+	const struct vmha_cnode *self = vmha_cluster_node(g->c->cluster, g->c->self);
+
+	if (self && self->ready) {
+		return;
+	}
+	(void)g_strlcpy(e.hello.name, g->c->name, sizeof(e.hello.name));
+	(void)g_strlcpy(e.hello.version, PACKAGE_VERSION, sizeof(e.hello.version));
+	e.hello.proto = VMHA_CLUSTER_PROTO;
+	(void)clusterd_outbox_add(g, &e, true);
+}
+
+/* The name that kept this node out may be free now. */
+static void forgotten(struct clusterd_group *g)
+{
+	hello_send(g);
+	clusterd_group_pump(g);
 }
 
 void clusterd_group_apply(struct clusterd_group *g, const struct vmha_cevent *e, bool own)
@@ -143,6 +165,9 @@ void clusterd_group_apply(struct clusterd_group *g, const struct vmha_cevent *e,
 		}
 	}
 	effects_tell(g);
+	if (e->type == VMHA_CEVENT_FORGET) {
+		forgotten(g);
+	}
 }
 
 /* What corosync says, in front of all that waits. */
@@ -160,20 +185,6 @@ static void quorum_send(struct clusterd_group *g)
 	e.quorum.quorate = g->quorum_here;
 	e.quorum.hosts_count = g->hosts_count;
 	(void)memcpy(e.quorum.hosts, g->hosts, sizeof(g->hosts));
-	(void)clusterd_outbox_add(g, &e, true);
-}
-
-static void hello_send(struct clusterd_group *g)
-{
-	struct vmha_cevent e = { .type = VMHA_CEVENT_HELLO };
-	const struct vmha_cnode *self = vmha_cluster_node(g->c->cluster, g->c->self);
-
-	if (self && self->ready) {
-		return;
-	}
-	(void)g_strlcpy(e.hello.name, g->c->name, sizeof(e.hello.name));
-	(void)g_strlcpy(e.hello.version, PACKAGE_VERSION, sizeof(e.hello.version));
-	e.hello.proto = VMHA_CLUSTER_PROTO;
 	(void)clusterd_outbox_add(g, &e, true);
 }
 

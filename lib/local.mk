@@ -27,7 +27,7 @@ lib_libcore_a_SOURCES = \
 	lib/core/cluster_way.c \
 	lib/core/evidence.c lib/core/evidence.h \
 	lib/core/guest.c lib/core/guest.h \
-	lib/core/iface.h \
+	lib/core/iface.h lib/core/listed.h \
 	lib/core/move.c lib/core/move.h \
 	lib/core/network.c lib/core/network.h \
 	lib/core/network_pair.c lib/core/network_pair.h \

@@ -3,6 +3,11 @@
 # Configuration of a node: the cluster's (corosync, first CIB) and the host's.  Files are written
 # into the node's /etc and /var before its first boot where no program of the node is needed.
 
+# The id in corosync is the node's number, unless it was added with another one.
+corosync_id() {
+	printf '%s' "${CONFIG[nodeid$1]:-$1}"
+}
+
 # Both links carry everything (active): a passive second link takes over only after half a token's
 # timeout and more, and on a busy machine with a token of 500 ms the node is lost with its first link.
 conf_corosync() {
@@ -31,7 +36,7 @@ conf_corosync() {
 		cat <<-C
 		  node {
 		    name: node$id
-		    nodeid: $id
+		    nodeid: $(corosync_id "$id")
 		    ring0_addr: $LAB_SUBNET.1.$id
 		    ring1_addr: $LAB_SUBNET.4.$id
 		  }
@@ -124,6 +129,29 @@ conf_make_ca() {
 	printf 'cn = "vmha lab %s"\nca\ncert_signing_key\nexpiration_days = 3650\n' "$LAB_NAME" >"$ca.tmpl"
 	certtool --generate-self-signed --load-privkey "$ca.key" --template "$ca.tmpl" \
 		--outfile "$ca.pem" 2>/dev/null || die "cannot make the lab's certificate authority"
+}
+
+# What all nodes of a cluster share, made again after a node has come or is to go, on those that run.
+conf_exchange() {
+	local id
+	conf_corosync >"$LAB_STATE/conf/corosync.conf"
+	conf_hosts >"$LAB_STATE/conf/hosts"
+	for id in $(node_ids); do
+		node_is_on "$id" || continue
+		node_enter "$id" sh -c 'cat >/etc/corosync/corosync.conf' <"$LAB_STATE/conf/corosync.conf"
+		node_enter "$id" sh -c 'cat >/etc/hosts' <"$LAB_STATE/conf/hosts"
+	done
+	node_enter 1 corosync-cfgtool -R >/dev/null || die "corosync does not read its new configuration"
+}
+
+# The nodes that the fence device may switch.
+conf_power() {
+	local id list=''
+	for id in $(node_ids); do
+		list+="node$id "
+	done
+	node_enter 1 crm_resource --resource power --set-parameter pcmk_host_list \
+		--parameter-value "${list% }" >/dev/null || die "the power switch's list cannot be changed"
 }
 
 # conf_write ID: the files of a node that no program of the node has to make; before its first boot.

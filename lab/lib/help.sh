@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016  # the backquotes are text
 # The verbs: their arguments and what they do.  Feeds --help and the check of the command line.
 
-HELP_ORDER=(up down status exec shell power service cut heal slow stall-storage freeze thaw guest
+HELP_ORDER=(up down status exec shell power node service cut heal slow stall-storage freeze thaw guest
 	ping-gap check-disk)
 
 declare -A HELP_ARGS=(
@@ -13,6 +13,7 @@ declare -A HELP_ARGS=(
 	[exec]='NODE COMMAND [ARG...]'
 	[shell]='NODE'
 	[power]='on|off|cycle NODE'
+	[node]='add [--id N] | remove NODE'
 	[service]='NODE start|stop|restart|status NAME'
 	[cut]='NODE NET [--in|--out]'
 	[heal]='NODE [NET] | all'
@@ -42,6 +43,9 @@ Standard input, output and exit status are the command'"'"'s.'
 	[shell]='A login shell in a node.'
 	[power]='on boots the node with its /etc and /var as they are and starts its services; off is loss of
 power: every process of the node is gone when it returns; cycle is both.'
+	[node]='add       one node more, up to five, in the cluster when it returns; --id: its corosync node id
+remove    take out the last one: its services end, it is switched off, and neither corosync nor
+          Pacemaker has it in its configuration any more.  Its files are gone.'
 	[service]='sanlock, libvirtd, corosync, clusterd or pacemaker of a node.  A service that dies stays dead until started.'
 	[cut]='Pull a cable of a node: NET is clu, mig, pub or mgt.  --in and --out cut one direction, as seen
 from the node, without loss of the link.'

@@ -103,6 +103,63 @@ up_node() {
 	service_boot_below "$id" || die "services of node$id did not start"
 }
 
+# --- a node more, a node less -----------------------------------------------------------------------
+
+# The highest only, so that the others keep their numbers.  As an administrator would do it.
+verb_node() {
+	lab_require
+	node_is_on 1 || die "node1 is off: the other nodes are changed from there"
+	case $#:${1:-} in
+	1:add) node_add '' ;;
+	3:add)
+		[[ $2 == --id && $3 =~ ^[1-9][0-9]{0,3}$ && $3 -le 2000 ]] || usage_error "add [--id N], N from 1 to 2000"
+		node_add "$3"
+		;;
+	2:remove)
+		node_id "$2"
+		((ID == CONFIG[nodes] && ID > 2)) ||
+			usage_error "the last node can be removed, while there are more than two: node${CONFIG[nodes]}"
+		node_remove "$ID"
+		;;
+	*) usage_error "node add [--id N], or node remove NODE" ;;
+	esac
+}
+
+node_add() {
+	local id=$((CONFIG[nodes] + 1))
+	((id <= 5)) || die "lab '$LAB_NAME' has five nodes, no more are possible"
+	cgroup_join
+	CONFIG[nodes]=$id
+	CONFIG[nodeid$id]=$1
+	lab_save_config
+	conf_exchange
+	up_node "$id"
+	service_start "$id" pacemaker no-wait || die "pacemaker of node$id did not start"
+	service_wait "$id" clusterd || die "clusterd of node$id does not find the others"
+	wait_for 60 all_online || die "node$id does not come into the cluster: see: vmha-lab exec node1 crm_mon -1rf"
+	conf_power
+}
+
+# It leaves in an orderly way, then neither corosync nor Pacemaker knows it.
+node_remove() {
+	local id=$1 name
+	if node_is_on "$id"; then
+		for name in pacemaker clusterd corosync; do
+			service_stop "$id" "$name"
+		done
+	fi
+	node_locked "$id" node_off
+	CONFIG[nodes]=$((id - 1))
+	unset "CONFIG[nodeid$id]"
+	lab_save_config
+	conf_exchange
+	conf_power
+	node_enter 1 crm_node --force --remove "node$id" || die "Pacemaker does not forget node$id"
+	rm -rf --one-file-system "${LAB_STATE:?}/node$id" "${LAB_RUN:?}/node$id"
+}
+
+# --- all of them ------------------------------------------------------------------------------------
+
 up_nodes() {
 	local id pid pids=()
 	for id in $(node_ids); do

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "lib/core/iface.h"
+#include "lib/core/listed.h"
 #include "lib/core/move.h"
 #include "lib/core/network.h"
 #include "lib/core/record.h"
@@ -514,6 +515,16 @@ unsigned int vmha_cluster_slots(const struct vmha_cluster *state, unsigned int n
 unsigned int vmha_cluster_slots_used(const struct vmha_cluster *state, unsigned int node);
 /** @return 1 for the next to be admitted, ...; 0: it does not wait */
 unsigned int vmha_cluster_place(const struct vmha_cluster *state, uint64_t id);
+/**
+ * Find a node that is to be forgotten (FORGET): neither in the group nor up, in none of the lists
+ * under its id, and without an open move or a recovery that may still concern it.  While its name
+ * is listed under another id, that other one has to be here.  Lists that lack a node of the group
+ * say nothing, nor does a part of the cluster without quorum.
+ * @param listed corosync's nodelist and Pacemaker's nodes, in one
+ * @return its id; 0: there is none
+ */
+unsigned int vmha_cluster_forgettable(const struct vmha_cluster *state,
+				      const struct vmha_listed *listed, size_t count);
 /** @return true when @node takes no roles (drain) */
 bool vmha_cluster_closed(const struct vmha_cluster *state, unsigned int node);
 /** May it still be cancelled?  Not once the guest stands still. */

@@ -286,6 +286,71 @@ int cl_event_forget(struct cl_turn *t)
 	return 0;
 }
 
+static bool is_listed(const struct vmha_listed *listed, size_t count, unsigned int id)
+{
+	size_t i;
+
+	for (i = 0; i < count && listed[i].id != id; i++) {
+	}
+	return i < count;
+}
+
+/* Somebody else has its name: another entry of it, whose clusterd is not here to say so. */
+static bool name_waits(const struct vmha_cluster *state, const struct vmha_cnode *node,
+		       const struct vmha_listed *listed, size_t count)
+{
+	const struct vmha_cnode *other;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		other = vmha_cluster_node(state, listed[i].id);
+		if (*node->name && strcmp(listed[i].name, node->name) == 0 &&
+		    !(other && other->member)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_concerned(const struct vmha_cluster *state, unsigned int node)
+{
+	unsigned int i;
+
+	for (i = 0; i < state->migs_count; i++) {
+		if (cl_mig_open(&state->migs[i]) &&
+		    (state->migs[i].from == node || state->migs[i].to == node)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+unsigned int vmha_cluster_forgettable(const struct vmha_cluster *state,
+				      const struct vmha_listed *listed, size_t count)
+{
+	unsigned int found = 0;
+	unsigned int i;
+
+	if (!state->quorate || state->ring_over || state->disturbance) {
+		return 0;
+	}
+	for (i = 0; i < state->nodes_count; i++) {
+		const struct vmha_cnode *node = &state->nodes[i];
+
+		if (is_listed(listed, count, node->id)) {
+			continue;
+		}
+		if (node->member) {
+			return 0;
+		}
+		if (!found && node->host == VMHA_HOST_DOWN && !is_concerned(state, node->id) &&
+		    !name_waits(state, node, listed, count)) {
+			found = node->id;
+		}
+	}
+	return found;
+}
+
 /* --- what follows --------------------------------------------------------------------------- */
 
 static bool source_down(const struct cl_turn *t, const struct vmha_mig *m)

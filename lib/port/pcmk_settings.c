@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,38 @@ int vmha_pcmk_settings_parse(const char *xml, struct vmha_pcmk_settings **ret_li
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
 	*ret_list = vmha_steal_ptr(list);
+	return 0;
+}
+
+int vmha_pcmk_cib_nodes_parse(const char *xml, struct vmha_listed **ret_nodes, size_t *ret_count,
+			      struct vmha_err **err)
+{
+	vmha_autofree struct vmha_listed *nodes = NULL;
+	autodoc xmlDoc *doc = xml_read(xml);
+	size_t count = 0;
+	xmlNode *n;
+
+	if (!doc || !section(doc, "nodes")) {
+		return vmha_err_set(err, -EBADMSG, "this is no configuration of Pacemaker");
+	}
+	nodes = calloc(VMHA_LISTED_MAX, sizeof(*nodes));
+	if (!nodes) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	for (n = child(section(doc, "nodes"), "node"); n && count < VMHA_LISTED_MAX;
+	     n = element(n->next, "node")) {
+		uint64_t id;
+
+		/* the id of a remote node is its name */
+		if (vmha_str_u64(attr(n, "id"), 1, UINT_MAX, &id) == 0) {
+			nodes[count].id = (unsigned int)id;
+			(void)snprintf(nodes[count].name, sizeof(nodes[count].name), "%s",
+				       attr(n, "uname"));
+			count++;
+		}
+	}
+	*ret_nodes = vmha_steal_ptr(nodes);
+	*ret_count = count;
 	return 0;
 }
 

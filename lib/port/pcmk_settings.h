@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/core/listed.h"
 #include "lib/core/settings.h"
 
 /*
@@ -36,6 +37,14 @@ int vmha_pcmk_settings_read(struct vmha_pcmk_settings **ret_list, struct vmha_er
  */
 int vmha_pcmk_settings_parse(const char *xml, struct vmha_pcmk_settings **ret_list,
 			     struct vmha_err **err);
+
+/**
+ * The cluster's own nodes, not Pacemaker Remote's, of the same XML.
+ * @param[out] ret_nodes caller frees; set on 0 only
+ * @return 0; -EBADMSG no XML; -ENOMEM
+ */
+int vmha_pcmk_cib_nodes_parse(const char *xml, struct vmha_listed **ret_nodes, size_t *ret_count,
+			      struct vmha_err **err);
 
 /**
  * Set and take back values in one write of the CIB: all of it or nothing.  Values are not checked

@@ -17,7 +17,7 @@ refused() {
 		fail "'$*' said (status $rc): $out"
 }
 
-VERBS=(up down status exec shell power service cut heal slow stall-storage freeze thaw guest ping-gap
+VERBS=(up down status exec shell power node service cut heal slow stall-storage freeze thaw guest ping-gap
 	check-disk)
 for verb in "${VERBS[@]}"; do
 	"$LAB_BIN" "$verb" --help >"$WORK/help" || fail "$verb --help"
@@ -37,7 +37,7 @@ refused "is it a DESTDIR" up --stage "$WORK"
 refused "unknown argument '--fast'" up --fast
 refused "--env needs NAME=VALUE" up --env 'A B'
 refused "needs an existing absolute directory" up --share /does/not/exist
-for verb in status "exec 1 true" "power off 1" "cut 1 clu" "freeze 1" "slow mig 1mbit"; do
+for verb in status "exec 1 true" "power off 1" "cut 1 clu" "freeze 1" "node add" "slow mig 1mbit"; do
 	# shellcheck disable=SC2086 # words
 	refused "there is no lab '$LAB'" $verb
 done

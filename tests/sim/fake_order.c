@@ -128,7 +128,7 @@ static void quorum_say(struct sim *s, unsigned int node)
 		}
 	}
 	e.quorum.ring_seq = s->ring;
-	e.quorum.quorate = e.quorum.hosts_count > SIM_NODES / 2;
+	e.quorum.quorate = e.quorum.hosts_count > SIM_HOSTS / 2;
 	order_send(s, node, &e);
 }
 
@@ -168,10 +168,19 @@ static void begin_from_disk(struct sim *s)
 	free(text);
 }
 
+static void hello_say(struct sim *s, unsigned int node)
+{
+	struct vmha_cevent hello = { .type = VMHA_CEVENT_HELLO };
+
+	memcpy(hello.hello.name, "node0", sizeof("node0"));
+	hello.hello.name[4] = (char)('0' + (node > SIM_HOSTS ? SIM_HOSTS : node));
+	hello.hello.proto = VMHA_CLUSTER_PROTO;
+	order_send(s, node, &hello);
+}
+
 void order_clusterd_start(struct sim *s, unsigned int node)
 {
 	struct sim_node *n = &s->nodes[node];
-	struct vmha_cevent hello = { .type = VMHA_CEVENT_HELLO };
 	char *text;
 
 	if (n->clusterd || !n->host) {
@@ -187,10 +196,7 @@ void order_clusterd_start(struct sim *s, unsigned int node)
 	n->st = restored(s, text);
 	n->cursor = s->log_count;
 	free(text);
-	memcpy(hello.hello.name, "node0", sizeof("node0"));
-	hello.hello.name[4] = (char)('0' + node);
-	hello.hello.proto = VMHA_CLUSTER_PROTO;
-	order_send(s, node, &hello);
+	hello_say(s, node);
 	quorum_say(s, node);
 }
 
@@ -210,7 +216,7 @@ void order_host(struct sim *s, unsigned int node, bool up)
 {
 	unsigned int n;
 
-	if (s->nodes[node].host == up) {
+	if (s->nodes[node].host == up || (up && !s->nodes[node].listed)) {
 		return;
 	}
 	s->nodes[node].host = up;
@@ -221,6 +227,54 @@ void order_host(struct sim *s, unsigned int node, bool up)
 	}
 	for (n = 1; n <= SIM_NODES; n++) {
 		quorum_say(s, n);
+	}
+}
+
+void order_exchange(struct sim *s, unsigned int out, unsigned int in)
+{
+	if (s->nodes[out].listed) {
+		order_host(s, out, false);
+		s->nodes[out].listed = false;
+		free(s->nodes[out].st);
+		s->nodes[out].st = NULL;
+		s->nodes[in].listed = true;
+	}
+}
+
+static size_t listed_read(const struct sim *s, struct vmha_listed *listed)
+{
+	size_t count = 0;
+	unsigned int n;
+
+	for (n = 1; n <= SIM_NODES; n++) {
+		if (s->nodes[n].listed) {
+			listed[count].id = n;
+			(void)snprintf(listed[count].name, sizeof(listed[count].name), "node%u",
+				       n > SIM_HOSTS ? SIM_HOSTS : n);
+			count++;
+		}
+	}
+	return count;
+}
+
+void order_forget(struct sim *s)
+{
+	struct vmha_listed listed[SIM_NODES];
+	size_t count = listed_read(s, listed);
+	struct vmha_cevent e = { .type = VMHA_CEVENT_FORGET };
+	unsigned int n;
+
+	for (n = 1; n <= SIM_NODES; n++) {
+		/* now and then two do it at once */
+		if (s->nodes[n].clusterd &&
+		    (vmha_cluster_lowest(s->nodes[n].st) == n || sim_chance(s, 10))) {
+			e.node = vmha_cluster_forgettable(s->nodes[n].st, listed, count);
+		} else {
+			e.node = 0;
+		}
+		if (e.node) {
+			order_send(s, n, &e);
+		}
 	}
 }
 
@@ -242,6 +296,10 @@ static void deliver_one(struct sim *s, struct sim_node *n)
 			sim_fail(s, "the nodes do not agree");
 		}
 		free(text);
+	}
+	if (entry->event->type == VMHA_CEVENT_FORGET &&
+	    !(vmha_cluster_node(n->st, n->id) && vmha_cluster_node(n->st, n->id)->ready)) {
+		hello_say(s, n->id);
 	}
 	for (i = 0; i < fx.count; i++) {
 		if (fx.items[i].node == n->id) {
@@ -288,7 +346,8 @@ void order_begin(struct sim *s)
 	s->reference = vmha_cluster_new();
 	for (n = 1; n <= SIM_NODES; n++) {
 		s->nodes[n].id = n;
-		s->nodes[n].host = true;
+		s->nodes[n].listed = n <= SIM_HOSTS;
+		s->nodes[n].host = s->nodes[n].listed;
 	}
 	for (n = 1; n <= SIM_NODES; n++) {
 		order_clusterd_start(s, n);

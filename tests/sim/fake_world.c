@@ -553,7 +553,13 @@ const char *world_leftover(const struct sim *s)
 			return "a role stays blocked";
 		}
 	}
+	if (st->nodes_count != SIM_HOSTS) {
+		return "a node that was taken out is not forgotten";
+	}
 	for (i = 0; i < st->nodes_count; i++) {
+		if (!st->nodes[i].ready) {
+			return "a node does not become ready";
+		}
 		if (vmha_cluster_slots_used(st, st->nodes[i].id)) {
 			return "a slot leaks";
 		}

@@ -12,15 +12,16 @@
 /*
  * Runs many schedules, each from its seed alone.  In each: moves by users, by Pacemaker and by
  * drains, cancels, deaths of agents, of clusterd, of hosts and of all at once, disturbances,
- * changed limits.  Then nothing bad happens any more: drains have to come to their end although
- * some moves cannot be settled and a node has no clusterd.  Then that is repaired, and everything
- * has to end.
+ * changed limits, a node exchanged for another of its name.  Then nothing bad happens any more:
+ * drains have to come to their end although some moves cannot be settled and a node has no
+ * clusterd.  Then that is repaired, and everything has to end.
  *
  * VMHA_SIM_COUNT=N schedules (10000), VMHA_SIM_SEED=N the first; VMHA_SIM_VERBOSE=1 tells all.
  */
 
-#define CHAOS_TICKS 150
-#define QUIET_TICKS 4000
+#define FORGET_TICKS 8
+#define CHAOS_TICKS  150
+#define QUIET_TICKS  4000
 
 unsigned int sim_random(struct sim *s, unsigned int below)
 {
@@ -178,6 +179,13 @@ static void chaos_repeat(struct sim *s)
 	}
 }
 
+static void chaos_exchange(struct sim *s)
+{
+	unsigned int out = s->nodes[SIM_HOSTS].listed ? SIM_HOSTS : SIM_NODES;
+
+	order_exchange(s, out, SIM_HOSTS + SIM_NODES - out);
+}
+
 static void chaos(struct sim *s)
 {
 	unsigned int dice = sim_random(s, 1000);
@@ -213,6 +221,8 @@ static void chaos(struct sim *s)
 		chaos_nonsense(s);
 	} else if (dice < 570) {
 		any_vm(s)->hopeless = true;
+	} else if (dice < 573) {
+		chaos_exchange(s);
 	}
 }
 
@@ -255,6 +265,9 @@ static void wait_quietly(struct sim *s)
 
 	for (; s->tick < end && !s->failed && !is_over(s); s->tick++) {
 		world_tick(s);
+		if (s->tick % FORGET_TICKS == 0) {
+			order_forget(s);
+		}
 		order_deliver(s, false);
 	}
 	if (!s->failed && leftover(s)) {
@@ -288,12 +301,15 @@ static void run(struct sim *s)
 	s->random = s->seed * 0x9e3779b97f4a7c15ULL + 1;
 	for (i = 0; i < SIM_VMS; i++) {
 		(void)snprintf(s->vms[i].name, sizeof(s->vms[i].name), "vm%u", i);
-		s->vms[i].node = any_node(s);
+		s->vms[i].node = 1 + sim_random(s, SIM_HOSTS);
 	}
 	order_begin(s);
 	for (; s->tick < CHAOS_TICKS && !s->failed; s->tick++) {
 		chaos(s);
 		world_tick(s);
+		if (s->tick % FORGET_TICKS == 0) {
+			order_forget(s);
+		}
 		order_deliver(s, false);
 	}
 	calm_down(s);

@@ -13,7 +13,8 @@
  * fake and called so: the total order (fake_order.c), Pacemaker, agents and guests (fake_world.c).
  */
 
-#define SIM_NODES     5
+#define SIM_HOSTS     5 /* that are in the cluster at any time */
+#define SIM_NODES     6 /* node 6 comes under node 5's name, for it, and goes again */
 #define SIM_VMS	      8
 #define SIM_TASKS_MAX 512
 #define SIM_LOG_MAX   8192
@@ -55,6 +56,7 @@ struct sim_vm {
 
 struct sim_node {
 	unsigned int id;
+	bool listed; /* in corosync's and Pacemaker's configuration */
 	bool host;
 	bool clusterd;
 	struct vmha_cluster *st; /* stays on its disk when clusterd ends */
@@ -105,6 +107,10 @@ void order_send(struct sim *s, unsigned int node, struct vmha_cevent *event);
 void order_clusterd_start(struct sim *s, unsigned int node);
 void order_clusterd_stop(struct sim *s, unsigned int node, enum vmha_leave why);
 void order_host(struct sim *s, unsigned int node, bool up);
+/** Nodes 5 and 6: one is taken out, the other comes in. */
+void order_exchange(struct sim *s, unsigned int out, unsigned int in);
+/** What nodes do about one that was taken out. */
+void order_forget(struct sim *s);
 /** Deliver some of what is ordered to some nodes. */
 void order_deliver(struct sim *s, bool all);
 /** Have all nodes the same state? */

@@ -38,6 +38,88 @@ static void nodes_are_known(void)
 	fixture_end(&f);
 }
 
+/* As RELEASE does. */
+static void recovered(struct fixture *f)
+{
+	f->st->disturbance = 0;
+	f->st->watcher = 0;
+}
+
+static void only_nodes_in_no_list_are_forgotten(void)
+{
+	struct vmha_listed all[] = { { 1, "node1" }, { 2, "node2" }, { 3, "node3" } };
+	struct fixture f;
+
+	fixture_begin(&f, 3);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 3), 0);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 2), 0); /* a list of the past */
+	(void)fixture_left(&f, 3, VMHA_LEAVE_LEFT);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 2), 0); /* its host is up */
+	(void)fixture_join(&f, 3);
+	(void)fixture_left(&f, 3, VMHA_LEAVE_NODEDOWN);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 2), 0); /* no membership has spoken */
+	(void)fixture_quorum(&f, true);
+	CHECK(f.st->disturbance);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 2), 0); /* its roles are recovered */
+	recovered(&f);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 3), 0);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 2), 3);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 1), 0); /* one is here and not in it */
+	CHECK_INT(vmha_cluster_forgettable(f.st, NULL, 0), 0);
+	f.st->quorate = false;
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 2), 0);
+	fixture_end(&f);
+}
+
+static void a_node_with_an_open_move_is_not_forgotten(void)
+{
+	struct vmha_listed all[] = { { 1, "node1" }, { 2, "node2" } };
+	struct vmha_cevent forget = { .type = VMHA_CEVENT_FORGET, .from = 1, .node = 3 };
+	struct fixture f;
+	uint64_t id;
+
+	fixture_begin(&f, 3);
+	id = fixture_enqueued(&f, "web", 3, 1);
+	fixture_copying(&f, "web", id, 3, 1);
+	(void)fixture_left(&f, 3, VMHA_LEAVE_NODEDOWN);
+	(void)fixture_quorum(&f, true);
+	recovered(&f);
+	CHECK_INT(fixture_phase(&f, id), VMHA_MIG_ENDING);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 2), 0);
+	CHECK_INT(fixture_apply(&f, &forget), -EBUSY);
+	fixture_ok(&f, VMHA_CEVENT_SETTLED, vmha_cluster_mig(f.st, id)->performer, id,
+		   VMHA_RESULT_LOST);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 2), 3);
+	CHECK_INT(fixture_apply(&f, &forget), 0);
+	CHECK_INT(vmha_cluster_slots_used(f.st, 1), 0);
+	fixture_end(&f);
+}
+
+/* Exchanged in one step: the one that has the name now has to be here first. */
+static void a_name_goes_over_to_another_id(void)
+{
+	struct vmha_listed all[] = { { 1, "node1" }, { 2, "node2" }, { 7, "node3" } };
+	struct vmha_cevent hello = { .type = VMHA_CEVENT_HELLO,
+				     .from = 7,
+				     .hello = { .name = "node3", .proto = 1 } };
+	struct vmha_cevent forget = { .type = VMHA_CEVENT_FORGET, .from = 1, .node = 3 };
+	struct fixture f;
+
+	fixture_begin(&f, 3);
+	(void)fixture_left(&f, 3, VMHA_LEAVE_NODEDOWN);
+	(void)fixture_quorum(&f, true);
+	recovered(&f);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 3), 0);
+	CHECK_INT(fixture_say(&f, VMHA_CEVENT_JOINED, 7), 0);
+	CHECK_INT(fixture_apply(&f, &hello), -EEXIST);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 3), 3);
+	CHECK_INT(fixture_apply(&f, &forget), 0);
+	CHECK_INT(fixture_apply(&f, &hello), 0);
+	CHECK(vmha_cluster_node_by_name(f.st, "node3")->ready);
+	CHECK_INT(vmha_cluster_forgettable(f.st, all, 3), 0);
+	fixture_end(&f);
+}
+
 static void settings_are_replaced(void)
 {
 	static const struct vmha_setting_pair pairs[] = {
@@ -395,6 +477,9 @@ static void a_drain_is_called_off(void)
 
 static const struct unit_test tests[] = {
 	UNIT_TEST(nodes_are_known),
+	UNIT_TEST(only_nodes_in_no_list_are_forgotten),
+	UNIT_TEST(a_node_with_an_open_move_is_not_forgotten),
+	UNIT_TEST(a_name_goes_over_to_another_id),
 	UNIT_TEST(settings_are_replaced),
 	UNIT_TEST(addresses_are_kept_by_node),
 	UNIT_TEST(words_go_to_every_journal),

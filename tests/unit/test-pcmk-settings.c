@@ -40,6 +40,27 @@ static void settings_are_read_wherever_they_stand(void)
 	CHECK_STR(list->items[3].value, "2");
 }
 
+static void nodes_are_read(void)
+{
+	static const char xml[] =
+		HEAD "<crm_config/><nodes><node id='1' uname='n1'/>"
+		     "<node id='r1' uname='r1' type='remote'/><node id='2000' uname='n2'/>"
+		     "<node id='99999999999' uname='n3'/></nodes>" TAIL;
+	vmha_autofree struct vmha_listed *nodes = NULL;
+	struct vmha_listed *none = NULL;
+	size_t count = 0;
+
+	CHECK_INT(vmha_pcmk_cib_nodes_parse(xml, &nodes, &count, NULL), 0);
+	CHECK_INT(count, 2);
+	CHECK_INT(nodes[0].id, 1);
+	CHECK_STR(nodes[0].name, "n1");
+	CHECK_INT(nodes[1].id, 2000);
+	CHECK_STR(nodes[1].name, "n2");
+	CHECK_INT(vmha_pcmk_cib_nodes_parse("<cib/>", &none, &count, NULL), -EBADMSG);
+	CHECK_INT(vmha_pcmk_cib_nodes_parse("", &none, &count, NULL), -EBADMSG);
+	CHECK(!none);
+}
+
 static void what_is_no_configuration_is_refused(void)
 {
 	struct vmha_pcmk_settings *list = NULL;
@@ -131,6 +152,7 @@ static void texts_are_quoted_and_nodes_must_exist(void)
 
 static const struct unit_test tests[] = {
 	UNIT_TEST(settings_are_read_wherever_they_stand),
+	UNIT_TEST(nodes_are_read),
 	UNIT_TEST(what_is_no_configuration_is_refused),
 	UNIT_TEST(the_first_setting_makes_its_set),
 	UNIT_TEST(slots_take_pacemakers_limit_along),
