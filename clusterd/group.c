@@ -13,17 +13,21 @@
 #include "lib/port/codec.h"
 
 #define CONNECT_MS   1000
+#define APART_MAX_MS 60000
 #define CLOCK_OLD_MS 60000
 #define SAVE_LATER_S 5 /* for what a restart finds out anew */
 
-const char *clusterd_phase_name(enum clusterd_phase phase)
+const char *clusterd_phase_name(const struct clusterd_group *g)
 {
 	static const char *const names[] = { [CLUSTERD_OUT] = "no corosync",
 					     [CLUSTERD_GATHER] = "joining",
 					     [CLUSTERD_WAIT] = "joining",
 					     [CLUSTERD_LIVE] = "in sync" };
 
-	return names[phase];
+	if (g->phase == CLUSTERD_OUT && g->apart_ms) {
+		return "apart: cannot follow the others";
+	}
+	return names[g->phase];
 }
 
 void clusterd_group_garbage(struct clusterd_group *g, uint32_t node, const char *what)
@@ -193,6 +197,7 @@ void clusterd_group_synced(struct clusterd_group *g, bool replaced)
 	GQueue waiting = g->outbox;
 	size_t m;
 
+	g->apart_ms = 0;
 	g_queue_init(&g->outbox); /* what is said anew comes first */
 	hello_send(g);
 	quorum_send(g);
@@ -400,17 +405,33 @@ static gboolean on_disconnect_idle(gpointer data);
 static gboolean on_connect_timer(gpointer data);
 
 /* Not from inside a dispatch of the connection that ends. */
+static void leave(struct clusterd_group *g)
+{
+	g->phase = CLUSTERD_OUT;
+	g->live = false;
+	g->c->synced = false;
+	source_remove(&g->connect_timer);
+	g->connect_timer = g_timeout_add(0, on_disconnect_idle, g);
+}
+
 void clusterd_group_reconnect(struct clusterd_group *g, const char *why)
 {
 	if (g->phase == CLUSTERD_OUT && !g->cpg) {
 		return;
 	}
 	clusterd_log(VMHA_LOG_ERROR, "group lost: %s; connecting again", why);
-	g->phase = CLUSTERD_OUT;
-	g->live = false;
-	g->c->synced = false;
-	source_remove(&g->connect_timer);
-	g->connect_timer = g_timeout_add(0, on_disconnect_idle, g);
+	leave(g);
+}
+
+void clusterd_group_stay_apart(struct clusterd_group *g, const char *why)
+{
+	if (g->phase == CLUSTERD_OUT && !g->cpg) {
+		return;
+	}
+	g->apart_ms = g->apart_ms ? MIN(2 * g->apart_ms, APART_MAX_MS) : CONNECT_MS;
+	clusterd_log(VMHA_LOG_ERROR, "group cannot be followed: %s; trying again in %u s", why,
+		     g->apart_ms / 1000);
+	leave(g);
 }
 
 static gboolean on_disconnect_idle(gpointer data)
@@ -420,7 +441,8 @@ static gboolean on_disconnect_idle(gpointer data)
 	disconnect(g);
 	vmha_cluster_restart(g->c->cluster);
 	changed(g, false);
-	g->connect_timer = g_timeout_add(CONNECT_MS, on_connect_timer, g);
+	g->connect_timer =
+		g_timeout_add(g->apart_ms ? g->apart_ms : CONNECT_MS, on_connect_timer, g);
 	return G_SOURCE_REMOVE;
 }
 
@@ -492,7 +514,8 @@ static gboolean on_connect_timer(gpointer data)
 		clusterd_log(VMHA_LOG_WARNING, "waiting for corosync: %s", vmha_err_text(err));
 		g->told_waiting = true;
 	}
-	return G_SOURCE_CONTINUE;
+	g->connect_timer = g_timeout_add(CONNECT_MS, on_connect_timer, g);
+	return G_SOURCE_REMOVE;
 }
 
 int clusterd_group_open(struct clusterd *c, struct vmha_err **err)

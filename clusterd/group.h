@@ -108,6 +108,7 @@ struct clusterd_group {
 	guint changed_idle;
 	guint persist_timer;
 	unsigned int round_tries;
+	unsigned int apart_ms; /* how long it stays out of the group this time; 0: it does not */
 	bool told_waiting;
 
 	enum clusterd_phase phase;
@@ -148,7 +149,8 @@ struct clusterd_group {
 /** Read what is on disk; connect as soon as corosync is there, for ever. */
 int clusterd_group_open(struct clusterd *c, struct vmha_err **err);
 void clusterd_group_close(struct clusterd *c);
-const char *clusterd_phase_name(enum clusterd_phase phase);
+/** For people. */
+const char *clusterd_phase_name(const struct clusterd_group *g);
 
 /* outbox.c */
 
@@ -171,8 +173,13 @@ void clusterd_outbox_clear(struct clusterd_group *g);
 void clusterd_group_apply(struct clusterd_group *g, const struct vmha_cevent *e, bool own);
 /** The state is the group's: send what waited, tell the modules. */
 void clusterd_group_synced(struct clusterd_group *g, bool replaced);
-/** Begin from nothing in a while: the state cannot be followed. */
+/** Begin from nothing in a second: corosync was lost. */
 void clusterd_group_reconnect(struct clusterd_group *g, const char *why);
+/**
+ * Likewise because the group's state cannot be followed: after 1 s, and twice as long each time, up
+ * to a minute, since every try is a round for all the others.
+ */
+void clusterd_group_stay_apart(struct clusterd_group *g, const char *why);
 /** One rate-limited line for garbage. */
 void clusterd_group_garbage(struct clusterd_group *g, uint32_t node, const char *what);
 

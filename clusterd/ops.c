@@ -21,7 +21,7 @@ static json_t *about(const struct clusterd *c)
 	return json_pack("{s:s, s:i, s:s, s:i, s:b, s:b, s:I, s:s}", "node", c->name, "id",
 			 (int)c->self, "version", PACKAGE_VERSION, "proto", (int)VMHA_CLUSTER_PROTO,
 			 "quorate", (int)c->quorate, "synced", (int)c->synced, "seq",
-			 (json_int_t)c->seq, "group", clusterd_phase_name(g->phase));
+			 (json_int_t)c->seq, "group", clusterd_phase_name(g));
 }
 
 static void op_hello(struct clusterd *c, struct clusterd_request *req, const json_t *body)

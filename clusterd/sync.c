@@ -175,7 +175,7 @@ static gboolean on_round_timer(gpointer data)
 
 	if (++g->round_tries > ROUND_TRIES_MAX) {
 		g->round_timer = 0;
-		clusterd_group_reconnect(g, "the members do not come to one state");
+		clusterd_group_stay_apart(g, "the members do not come to one state");
 		return G_SOURCE_REMOVE;
 	}
 	if (g->phase == CLUSTERD_WAIT) {
@@ -326,7 +326,7 @@ static void snapshot_send(struct clusterd_group *g)
 
 	meta = json_dumps(o, JSON_COMPACT);
 	if (!meta || vmha_codec_snapshot_print(g->c->cluster, &state, &err) < 0) {
-		clusterd_group_reconnect(g, vmha_err_text(err));
+		clusterd_group_stay_apart(g, vmha_err_text(err));
 		return;
 	}
 	text = vmha_str_printf("%s\n%s", meta, state);
@@ -442,7 +442,7 @@ static void snapshot_take(struct clusterd_group *g)
 	}
 	r = state_take(g, body, &replaced, &err);
 	if (r < 0) {
-		clusterd_group_reconnect(g, vmha_err_text(err));
+		clusterd_group_stay_apart(g, vmha_err_text(err));
 		return;
 	}
 	g->epoch = strtoull(epoch, NULL, 16);

@@ -39,6 +39,7 @@ unit_tests = \
 	tests/unit/test-since \
 	tests/unit/test-stall \
 	tests/unit/test-str \
+	tests/unit/test-apart \
 	tests/unit/test-sync \
 	tests/unit/test-view \
 	tests/unit/test-tcpprobe \
