@@ -202,8 +202,9 @@ static void on_lost(void *data)
 
 static void on_fenced(const struct vmha_fenced *f, void *data)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "fence", "node", f->target,
-			      "action", f->action, "by", f->by, "client", f->client, "ok", f->ok);
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "event", "fence", "id", f->id,
+			      "node", f->target, "action", f->action, "by", f->by, "client",
+			      f->client, "ok", f->ok);
 	vmha_autofree char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);

@@ -40,6 +40,7 @@ struct clusterd {
 	struct clusterd_journal *journal;
 	struct clusterd_guests *guests;
 	struct clusterd_forget *forget;
+	struct clusterd_fence *fence;
 };
 
 /*
@@ -78,6 +79,7 @@ extern const struct clusterd_module clusterd_module_drive;
 extern const struct clusterd_module clusterd_module_net;
 extern const struct clusterd_module clusterd_module_guests;
 extern const struct clusterd_module clusterd_module_forget;
+extern const struct clusterd_module clusterd_module_fence;
 
 /** Start them all; once. */
 int clusterd_modules_start(struct clusterd *c, struct vmha_err **err);

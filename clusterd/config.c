@@ -16,6 +16,7 @@
 
 #include "clusterd/clusterd.h"
 #include "clusterd/drive.h"
+#include "clusterd/fence.h"
 #include "clusterd/forget.h"
 #include "clusterd/journal.h"
 #include "clusterd/linechild.h"
@@ -342,31 +343,6 @@ static void nodes_take(struct clusterd_config *f, const json_t *list)
 	}
 }
 
-/* Every node hears of it; the lowest one tells. */
-static void fence_note(struct clusterd *c, const json_t *line)
-{
-	bool ok = json_is_true(json_object_get(line, "ok"));
-	struct vmha_cjournal e = { .level = ok ? VMHA_LEVEL_warning : VMHA_LEVEL_error,
-				   .kind = "fence",
-				   .cause = "PACEMAKER" };
-	char action[32];
-	char by[VMHA_NODE_SIZE];
-	char client[128];
-
-	if (vmha_cluster_lowest(c->cluster) != c->self ||
-	    !text_copy(e.node, sizeof(e.node), line, "node") ||
-	    !text_copy(action, sizeof(action), line, "action") ||
-	    !text_copy(by, sizeof(by), line, "by") ||
-	    !text_copy(client, sizeof(client), line, "client")) {
-		return;
-	}
-	(void)snprintf(e.text, sizeof(e.text),
-		       ok ? "%.100s was fenced (%s) by %.100s, asked for by %s"
-			  : "fencing of %.100s (%s) by %.100s failed, asked for by %s",
-		       e.node, action, *by ? by : "nobody", *client ? client : "nobody");
-	clusterd_journal_send(c, &e);
-}
-
 static void on_line(const json_t *line, void *data)
 {
 	const char *event = line ? json_string_value(json_object_get(line, "event")) : "lost";
@@ -388,7 +364,7 @@ static void on_line(const json_t *line, void *data)
 		clusterd_forget_look(f->c);
 	}
 	if (vmha_str_eq(event, "fence")) {
-		fence_note(f->c, line);
+		clusterd_fence_note(f->c, line);
 	}
 	drive_blocked_look(f->c, 0);
 }

@@ -16,8 +16,12 @@
 #include "lib/port/eventlog.h"
 #include "lib/port/sdjournal.h"
 
+#define FENCES_KEPT 32
+
 struct clusterd_journal {
 	struct vmha_eventlog *log;
+	char fences[FENCES_KEPT][VMHA_ID_SIZE]; /* traces of the last that were told */
+	unsigned int fences_next;
 	uint64_t lost; /* entries, since the file could be written last */
 };
 
@@ -204,9 +208,37 @@ static void op_journal(struct clusterd *c, struct clusterd_request *req, const j
 	clusterd_answer(req, NULL);
 }
 
+bool clusterd_journal_has(const struct clusterd *c, const char *trace)
+{
+	size_t i;
+
+	for (i = 0; *trace && c->journal && i < FENCES_KEPT; i++) {
+		if (strcmp(c->journal->fences[i], trace) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Two nodes may have told of the same fencing: each drops the later one. */
+static bool is_told(struct clusterd *c, const struct vmha_cjournal *e)
+{
+	struct clusterd_journal *j = c->journal;
+
+	if (!j || strcmp(e->kind, "fence") != 0 || !*e->trace) {
+		return false;
+	}
+	if (clusterd_journal_has(c, e->trace)) {
+		return true;
+	}
+	(void)snprintf(j->fences[j->fences_next], VMHA_ID_SIZE, "%s", e->trace);
+	j->fences_next = (j->fences_next + 1) % FENCES_KEPT;
+	return false;
+}
+
 static void on_effect(struct clusterd *c, const struct vmha_ceffect *effect)
 {
-	if (effect->kind == VMHA_CEFFECT_JOURNAL) {
+	if (effect->kind == VMHA_CEFFECT_JOURNAL && !is_told(c, &effect->journal)) {
 		clusterd_journal_append(c, &effect->journal);
 	}
 }

@@ -12,4 +12,7 @@ void clusterd_journal_append(struct clusterd *c, const struct vmha_cjournal *ent
 /** Append on every node; on this one alone when the group cannot be reached. */
 void clusterd_journal_send(struct clusterd *c, const struct vmha_cjournal *entry);
 
+/** Is an entry about that fencing among the last? @param trace "" is in none */
+bool clusterd_journal_has(const struct clusterd *c, const char *trace);
+
 #endif

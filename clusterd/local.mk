@@ -37,6 +37,7 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/drive_policy.c \
 	clusterd/drive_settle.c \
 	clusterd/drive_watch.c \
+	clusterd/fence.c clusterd/fence.h \
 	clusterd/forget.c clusterd/forget.h \
 	clusterd/group.c clusterd/group.h \
 	clusterd/journal.c clusterd/journal.h \

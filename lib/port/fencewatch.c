@@ -22,7 +22,8 @@ static void on_fenced(stonith_t *api, stonith_event_t *e)
 {
 	(void)api;
 	if (the.calls.fenced && e) {
-		const struct vmha_fenced fenced = { .target = text(e->target),
+		const struct vmha_fenced fenced = { .id = text(e->id),
+						    .target = text(e->target),
 						    .action = text(e->action),
 						    .by = text(e->executioner),
 						    .client = text(e->client_origin),

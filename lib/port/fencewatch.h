@@ -13,6 +13,7 @@
 
 /** Strings are never NULL. */
 struct vmha_fenced {
+	const char *id; /* of the operation, the same on every node */
 	const char *target;
 	const char *action; /* "off", "reboot", "on" */
 	const char *by;	    /* the node that did it */

@@ -133,9 +133,41 @@ for node in "${NODES[@]}"; do
 	[[ $node == node2 ]] && ((bad <= 1)) || ((bad == 0)) || fail "$node: $bad lines are no events"
 done
 
+# fencings NODE: the lines about a fencing in its journal, each with the trace of the fencing.
+fencings() {
+	on "$1" vmha events --output json | jq -r '.[] | select(.kind == "fence") | .trace + " " + .text' | sort
+}
+
+# fencings_once: on both nodes the same, each once.
+fencings_once() {
+	fencings node1 >"$WORK/fence-node1"
+	[[ $(fencings node2) == "$(cat "$WORK/fence-node1")" ]] || fail "node2 has another story: $(fencings node2)"
+	[[ -z $(cut -d ' ' -f 1 "$WORK/fence-node1" | uniq -d) ]] || fail "told twice: $(cat "$WORK/fence-node1")"
+}
+
 step "a lost node, and its fencing"
 lab power off node3
 await 30 "the loss" has_text node1 "node3 is lost"
 await 60 "the fencing" has_text node1 "node3 was fenced"
 figure "$(on node1 vmha events --node node3 | grep -F "was fenced")"
-[[ $(texts node2 '.kind == "fence"') == "$(texts node1 '.kind == "fence"')" ]] || fail "node2 has another story of the fencing"
+await 90 "three nodes" nodes_online 3
+settled 60
+fencings_once
+
+step "likewise, while the node that tells hears nothing of it"
+before=$(wc -l <"$WORK/fence-node1")
+fenced_again() {
+	(($(fencings "$1" | wc -l) > before))
+}
+daemon_signal node1 vmha-cibwatch STOP
+start=$(now_ms)
+lab power off node3
+await 60 "the fencing" fenced_again node2
+figure "told by another one $(($(now_ms) - start)) ms after the loss of power"
+daemon_signal node1 vmha-cibwatch CONT
+await 90 "three nodes" nodes_online 3
+settled 60
+# node1 has heard of it now, too: what it has to say comes behind this
+on node1 vmha set migration-stall=76 >/dev/null
+await 10 "an event of node1's" has_text node2 "migration-stall is 76 now"
+fencings_once
