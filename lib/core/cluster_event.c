@@ -292,6 +292,11 @@ int cl_event_begun(struct cl_turn *t)
 				 CL_NAME(t->st, t->ev->from), q->vm);
 	}
 	open = vmha_cluster_mig_of(t->st, q->vm);
+	if (!open && !cl_node_ready(t->st, q->from) && vmha_cluster_proto(t->st) >= 2) {
+		/* it could perform nothing of it; waiting for its name it would wait for its own */
+		return cl_refuse(t, -EHOSTDOWN, "clusterd of %s is not taken in by the others yet",
+				 CL_NAME(t->st, q->from));
+	}
 	if (!open) {
 		return begun_new(t);
 	}

@@ -517,6 +517,11 @@ static bool waits_for_dark(const struct sim *s, unsigned int home)
 		    (m->slot || (m->cause == VMHA_CAUSE_FAILBACK && m->to == home))) {
 			return true;
 		}
+		/* resumed before it was admitted: nobody looks at its target any more */
+		if (m->phase == VMHA_MIG_QUEUED && m->to == s->dark && m->from == home &&
+		    vmha_cluster_node(st, home)->drain == VMHA_DRAIN_FAILBACK) {
+			return true;
+		}
 	}
 	return false;
 }
@@ -527,7 +532,9 @@ const char *world_leftover_unrepaired(const struct sim *s)
 	unsigned int i;
 
 	for (i = 0; i < st->nodes_count; i++) {
-		if (st->nodes[i].drain_performer && st->nodes[i].id != s->dark &&
+		/* not: no clusterd, taken out, or without its name until a move of the old one ends
+		 */
+		if (st->nodes[i].drain_performer && st->nodes[i].ready &&
 		    !waits_for_dark(s, st->nodes[i].id)) {
 			return "a drain waits for what nobody repairs";
 		}
