@@ -113,7 +113,7 @@ unsigned int vmha_cluster_proto(const struct vmha_cluster *state)
 	for (i = 0; i < state->nodes_count; i++) {
 		const struct vmha_cnode *node = &state->nodes[i];
 
-		if (node->ready && (lowest == 0 || node->proto < lowest)) {
+		if (node->member && node->proto && (lowest == 0 || node->proto < lowest)) {
 			lowest = node->proto;
 		}
 	}

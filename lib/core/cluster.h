@@ -509,7 +509,11 @@ int64_t vmha_cluster_setting(const struct vmha_cluster *state, unsigned int node
 			     enum vmha_setting_id id);
 /** @return the ready node of the lowest id; 0: there is none */
 unsigned int vmha_cluster_lowest(const struct vmha_cluster *state);
-/** @return the lowest protocol of the ready nodes; 0: there is none */
+/**
+ * One that is back counts from its JOINED on with what it has said before: it reads what comes in
+ * front of its HELLO, too.
+ * @return the lowest protocol of the members; 0: none is known
+ */
 unsigned int vmha_cluster_proto(const struct vmha_cluster *state);
 unsigned int vmha_cluster_slots(const struct vmha_cluster *state, unsigned int node);
 unsigned int vmha_cluster_slots_used(const struct vmha_cluster *state, unsigned int node);

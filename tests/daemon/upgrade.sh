@@ -29,8 +29,12 @@ old_git() {
 	git -c safe.directory="$TOP" -C "$TOP" "$@"
 }
 
+# proto_of SRC [N]: the protocol that a source speaks; or make it N.
 proto_of() {
-	sed -n 's/^#define CLUSTERD_PROTO[[:blank:]]*\([0-9]*\)U*.*/\1/p' "$1/clusterd/group.h"
+	local file=$1/lib/core/cluster.h
+	grep -q '^#define VMHA_CLUSTER_PROTO' "$file" || file=$1/clusterd/group.h
+	[[ -z ${2:-} ]] || sed -i "s/^\(#define [A-Z_]*_PROTO[[:blank:]]*\)[0-9]*U/\1$2U/" "$file"
+	sed -n 's/^#define [A-Z_]*_PROTO[[:blank:]]*\([0-9]*\)U.*/\1/p' "$file"
 }
 
 # old_source: the older release, in $WORK/old/src.
@@ -51,8 +55,7 @@ old_source() {
 	tar -C "$TOP" --exclude=./.git --exclude=./build --exclude=./autom4te.cache --exclude=config.status -c . |
 		tar -x -C "$src"
 	proto=$(proto_of "$src")
-	sed -i "s/^\(#define CLUSTERD_PROTO[[:blank:]]*\).*/\1$((proto > 1 ? proto - 1 : 1))U/" "$src/clusterd/group.h"
-	figure "no commit before: the older release is this source, protocol $(proto_of "$src")"
+	figure "no commit before: the older release is this source, protocol $(proto_of "$src" $((proto > 1 ? proto - 1 : 1)))"
 }
 
 # Only what a node runs; it need not be fast.

@@ -38,6 +38,27 @@ static void nodes_are_known(void)
 	fixture_end(&f);
 }
 
+/* An older member that is back reads events before it says again what it understands. */
+static void the_protocol_is_that_of_the_oldest_member(void)
+{
+	struct vmha_cevent hello = { .type = VMHA_CEVENT_HELLO,
+				     .from = 2,
+				     .hello = { .name = "node2", .proto = 1 } };
+	struct fixture f;
+
+	fixture_begin(&f, 2);
+	CHECK_INT(vmha_cluster_proto(f.st), VMHA_CLUSTER_PROTO);
+	CHECK_INT(fixture_apply(&f, &hello), 0);
+	CHECK_INT(vmha_cluster_proto(f.st), 1);
+	(void)fixture_left(&f, 2, VMHA_LEAVE_LEFT);
+	CHECK_INT(vmha_cluster_proto(f.st), VMHA_CLUSTER_PROTO);
+	CHECK_INT(fixture_say(&f, VMHA_CEVENT_JOINED, 2), 0);
+	CHECK_INT(vmha_cluster_proto(f.st), 1);
+	(void)fixture_join(&f, 2);
+	CHECK_INT(vmha_cluster_proto(f.st), VMHA_CLUSTER_PROTO);
+	fixture_end(&f);
+}
+
 /* As RELEASE does. */
 static void recovered(struct fixture *f)
 {
@@ -112,6 +133,7 @@ static void a_name_goes_over_to_another_id(void)
 	CHECK_INT(vmha_cluster_forgettable(f.st, all, 3), 0);
 	CHECK_INT(fixture_say(&f, VMHA_CEVENT_JOINED, 7), 0);
 	CHECK_INT(fixture_apply(&f, &hello), -EEXIST);
+	CHECK_INT(fixture_begun(&f, "web", 7, 3), -EHOSTDOWN); /* it would keep the name */
 	CHECK_INT(vmha_cluster_forgettable(f.st, all, 3), 3);
 	CHECK_INT(fixture_apply(&f, &forget), 0);
 	CHECK_INT(fixture_apply(&f, &hello), 0);
@@ -477,6 +499,7 @@ static void a_drain_is_called_off(void)
 
 static const struct unit_test tests[] = {
 	UNIT_TEST(nodes_are_known),
+	UNIT_TEST(the_protocol_is_that_of_the_oldest_member),
 	UNIT_TEST(only_nodes_in_no_list_are_forgotten),
 	UNIT_TEST(a_node_with_an_open_move_is_not_forgotten),
 	UNIT_TEST(a_name_goes_over_to_another_id),

@@ -234,7 +234,7 @@ static void only_a_drains_queued_move_gives_its_target_up(void)
 	struct vmha_drain_role role = { .node = 1, .mig = 7 };
 
 	st->nodes_count = 2;
-	st->nodes[0] = (struct vmha_cnode){ .id = 1, .ready = true, .proto = 2 };
+	st->nodes[0] = (struct vmha_cnode){ .id = 1, .member = true, .ready = true, .proto = 2 };
 	st->nodes[1] = (struct vmha_cnode){ .id = 2 };
 	st->migs_count = 1;
 	*m = (struct vmha_mig){ .id = 7, .from = 1, .to = 2, .cause = VMHA_CAUSE_DRAIN };
