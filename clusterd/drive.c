@@ -380,6 +380,22 @@ static void hand_over_write(struct drive_job *job)
 			  drive_job_data(job));
 }
 
+static void hand_over_begin(struct drive_job *job);
+
+/* The source's clusterd is away: its agent would be refused there.  It is given some time. */
+static void hand_over_substitute(struct drive_job *job)
+{
+	char why[320];
+
+	if (vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now())) < DRIVE_SUBSTITUTE_AFTER_MS) {
+		drive_job_later(job, 1000, hand_over_begin);
+		return;
+	}
+	(void)snprintf(why, sizeof(why), "start vmha-clusterd: it does not run on %s", job->from);
+	drive_job_tell(job, VMHA_CEVENT_HANDED, false, VMHA_RESULT_NONE, why);
+	drive_job_end(job);
+}
+
 /*
  * Moves that Pacemaker is told of in one change begin together; one that comes a moment later waits
  * until the first has ended.  So a move waits a little for those that are about to follow, and the
@@ -391,6 +407,11 @@ static void hand_over_begin(struct drive_job *job)
 	GHashTableIter it;
 	void *value;
 
+	if (strcmp(job->from, job->d->c->name) != 0 && mig &&
+	    !(mig->mode == VMHA_MODE_cold && mig->handed)) {
+		hand_over_substitute(job);
+		return;
+	}
 	if (mig && mig->mode == VMHA_MODE_cold) {
 		cold_begin(job);
 		return;
@@ -475,6 +496,9 @@ static gboolean job_is_over(void *key, void *value, void *data)
 	(void)key;
 	if (!mig || mig->phase == VMHA_MIG_ENDED) {
 		return true;
+	}
+	if (mig->pending == job->kind && mig->performer != c->self) {
+		return true; /* given back to the source */
 	}
 	if (job->kind == VMHA_CEFFECT_HAND_OVER) {
 		return mig->phase != VMHA_MIG_ADMITTED;

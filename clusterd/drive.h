@@ -28,6 +28,9 @@
  *   drive_pcmk.c     Pacemaker, through children
  */
 
+/* So long a source's clusterd may take to be started again before another node's goes on. */
+#define DRIVE_SUBSTITUTE_AFTER_MS 10000
+
 /* One effect under way for one migration. */
 struct drive_job {
 	struct clusterd_drive *d;

@@ -23,6 +23,8 @@
  *                                 is heal done once.
  *   both nodes' clusterd settle   only the performer's word counts, the other one's is refused.
  *   (a partition ended)
+ *   clusterd of the source stops, another node's ADOPT waits while Pacemaker has the action
+ *   its agent copies on           under way; only when that has ended is the agent lost: SETTLE.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -40,7 +42,8 @@
 #define ARRIVAL_POLL_MS	   250
 #define ARRIVAL_TIMEOUT_MS 300000 /* a quick move's memory is restored meanwhile */
 #define ADOPT_POLL_MS	   1000
-#define ADOPT_AFTER_MS	   6000 /* an agent looks for its clusterd every 2 s */
+#define ADOPT_AFTER_MS	   6000	 /* an agent looks for its clusterd every 2 s */
+#define ADOPT_TELL_MS	   30000 /* a stopped clusterd is no news, a long one is */
 
 /* --- SETTLE --------------------------------------------------------------------------------- */
 
@@ -313,11 +316,27 @@ static bool action_runs(const struct vmha_pcmk_resource *x)
 
 static void adopt_look(struct drive_job *job);
 
+/* Another node's clusterd looks after the move while the source's is away. */
+static void adopt_tell(struct drive_job *job, int64_t ms)
+{
+	const struct vmha_mig *mig = vmha_cluster_mig(job->d->c->cluster, job->mig);
+
+	if (ms > ADOPT_TELL_MS && !*job->told && strcmp(job->from, job->d->c->name) != 0) {
+		(void)snprintf(job->told, sizeof(job->told), "away");
+		drive_journal(job->d->c, VMHA_LEVEL_warning, mig,
+			      "vmha-clusterd does not run on %s, where an agent moves %s: start "
+			      "it there; %s waits for the end of Pacemaker's action",
+			      job->from, job->vm, job->d->c->name);
+	}
+}
+
 static void adopt_answer(struct clusterd *c, int r, const struct vmha_pcmk_state *s,
 			 const char *why, void *data)
 {
 	struct drive_job *job = drive_job_of(c, data);
 	const struct vmha_pcmk_resource *x;
+	char reason[VMHA_REASON_SIZE];
+	bool ours;
 	int64_t ms;
 
 	(void)why;
@@ -326,13 +345,17 @@ static void adopt_answer(struct clusterd *c, int r, const struct vmha_pcmk_state
 	}
 	x = r == 0 ? vmha_pcmk_resource_find(s, job->vm) : NULL;
 	ms = vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now()));
-	if (r < 0 || (x && action_runs(x)) || ms < ADOPT_AFTER_MS) {
+	ours = strcmp(job->from, c->name) == 0;
+	if (r < 0 || (x && action_runs(x)) ||
+	    ms < (ours ? ADOPT_AFTER_MS : DRIVE_SUBSTITUTE_AFTER_MS)) {
 		/* its action runs: the agent will call, or Pacemaker ends it in time */
+		adopt_tell(job, ms);
 		drive_job_later(job, ADOPT_POLL_MS, adopt_look);
 		return;
 	}
-	drive_job_tell(job, VMHA_CEVENT_AGENT_LOST, false, VMHA_RESULT_NONE,
-		       "its agent ended while vmha-clusterd did not run here");
+	(void)snprintf(reason, sizeof(reason),
+		       "its agent ended while vmha-clusterd did not run on %s", job->from);
+	drive_job_tell(job, VMHA_CEVENT_AGENT_LOST, false, VMHA_RESULT_NONE, reason);
 	drive_job_end(job);
 }
 

@@ -31,6 +31,7 @@
 #define VMHA_REASON_SIZE	  512
 #define VMHA_NETWORK_SIZE	  64
 #define VMHA_VERSION_SIZE	  32
+#define VMHA_PROTO_SUBSTITUTES	  2U /* another node goes on where a source's clusterd is away */
 
 /* --- migrations ----------------------------------------------------------------------------- */
 
@@ -89,7 +90,7 @@ enum vmha_mig_result {
 	X(GO)	     /* source: answer the waiting agent: begin */                                 \
 	X(REFUSE)    /* source: answer the waiting agent: no, with the effect's text */            \
 	X(ABORT)     /* source: tell the agent to give up [AGENT_END, AGENT_LOST] */               \
-	X(ADOPT)     /* source, after a restart: is the agent still there? [BEGUN, AGENT_LOST] */  \
+	X(ADOPT)     /* source or substitute: is the agent still there? [BEGUN, AGENT_LOST] */     \
 	X(SETTLE)    /* source or substitute: constraint, evidence, heal [SETTLED] */              \
 	X(CLEAR)     /* likewise after an agent's DONE or SAVED: wait for Pacemaker [SETTLED] */   \
 	X(DRAIN)     /* go on with the drain of `drain_node` [DRAIN_ROLE, DRAIN_STATE, ENQUEUE] */ \

@@ -45,24 +45,51 @@ struct vmha_ceffect *cl_effect(struct cl_turn *t, enum vmha_ceffect_kind kind, u
 
 /* --- who performs --------------------------------------------------------------------------- */
 
-/* The source, or in its place the lowest node once the source's host is surely lost. */
-static unsigned int settler(const struct vmha_cluster *st, const struct vmha_mig *m)
+/* All must count alike: a member that has not said its protocol yet does not. */
+static bool all_substitute(const struct vmha_cluster *st)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->nodes_count; i++) {
+		if (st->nodes[i].member && st->nodes[i].proto < VMHA_PROTO_SUBSTITUTES) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * The source, or in its place the lowest node: once the source's host is surely lost, and also
+ * while only its clusterd is away: then the performer goes by what Pacemaker and the evidence say,
+ * and what the source's clusterd knows better is given back when it returns.
+ */
+static unsigned int source_or_substitute(const struct vmha_cluster *st, const struct vmha_mig *m)
 {
 	if (cl_node_ready(st, m->from)) {
 		return m->from;
 	}
-	return st->quorate && cl_node_down(st, m->from) ? vmha_cluster_lowest(st) : 0;
+	if (!st->quorate || (!cl_node_down(st, m->from) && !all_substitute(st))) {
+		return 0;
+	}
+	return vmha_cluster_lowest(st);
 }
 
 static unsigned int performer_of(const struct vmha_cluster *st, const struct vmha_mig *m)
 {
-	unsigned int node;
+	unsigned int node = m->pending == VMHA_CEFFECT_CHECK ? m->to : m->from;
 
-	if (m->pending == VMHA_CEFFECT_SETTLE || m->pending == VMHA_CEFFECT_CLEAR) {
-		return settler(st, m);
+	if (m->pending == VMHA_CEFFECT_SETTLE || m->pending == VMHA_CEFFECT_CLEAR ||
+	    m->pending == VMHA_CEFFECT_ADOPT || m->pending == VMHA_CEFFECT_HAND_OVER) {
+		return source_or_substitute(st, m);
 	}
-	node = m->pending == VMHA_CEFFECT_CHECK ? m->to : m->from;
 	return cl_node_ready(st, node) ? node : 0;
+}
+
+/* The agent calls the source's clusterd, and Pacemaker's constraint is its word. */
+static bool given_back(const struct vmha_cluster *st, const struct vmha_mig *m)
+{
+	return (m->pending == VMHA_CEFFECT_ADOPT || m->pending == VMHA_CEFFECT_HAND_OVER) &&
+	       m->performer != m->from && cl_node_ready(st, m->from);
 }
 
 static void mig_emit(struct cl_turn *t, const struct vmha_mig *m)
@@ -123,7 +150,8 @@ void cl_pending_assign(struct cl_turn *t)
 	for (i = 0; i < st->migs_count; i++) {
 		struct vmha_mig *m = &st->migs[i];
 
-		if (m->pending != VMHA_CEFFECT_NONE && !cl_node_ready(st, m->performer)) {
+		if (m->pending != VMHA_CEFFECT_NONE &&
+		    (!cl_node_ready(st, m->performer) || given_back(st, m))) {
 			mig_assign(t, m);
 		}
 	}

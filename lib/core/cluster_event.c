@@ -22,6 +22,12 @@ static struct vmha_mig *named(struct cl_turn *t)
 	return m;
 }
 
+/* The source, or who performs in its place. */
+static bool may_say(const struct cl_turn *t, const struct vmha_mig *m, enum vmha_ceffect_kind asked)
+{
+	return t->ev->from == m->from || (m->pending == asked && t->ev->from == m->performer);
+}
+
 static int stranger(struct cl_turn *t, const struct vmha_mig *m)
 {
 	return cl_refuse(t, -EPERM, "%s has no say in move %llu of %s", CL_NAME(t->st, t->ev->from),
@@ -52,7 +58,7 @@ int cl_event_handed(struct cl_turn *t)
 	if (!m) {
 		return -ENOENT;
 	}
-	if (m->from != t->ev->from) {
+	if (!may_say(t, m, VMHA_CEFFECT_HAND_OVER)) {
 		return stranger(t, m);
 	}
 	return cl_mig_step(t, m, t->ev->mig.ok ? CL_EV_HAND_OK : CL_EV_HAND_BAD);
@@ -76,7 +82,8 @@ int cl_event_agent(struct cl_turn *t)
 	if (t->ev->type == VMHA_CEVENT_AGENT_END && m->to == t->ev->from) {
 		return cl_mig_step(t, m, CL_EV_TARGET_END);
 	}
-	if (m->from != t->ev->from) {
+	if (t->ev->type == VMHA_CEVENT_AGENT_LOST ? !may_say(t, m, VMHA_CEFFECT_ADOPT)
+						  : m->from != t->ev->from) {
 		return stranger(t, m);
 	}
 	if (m->phase == VMHA_MIG_QUEUED && !m->agent) {
@@ -105,7 +112,8 @@ int cl_event_settled(struct cl_turn *t)
 		return cl_refuse(t, -EINVAL, "%s settles nothing", vmha_mig_result_name(result));
 	}
 	if (cl_mig_open(m) &&
-	    t->ev->from != (m->phase == VMHA_MIG_ENDING ? m->performer : m->from)) {
+	    (m->phase == VMHA_MIG_ENDING ? t->ev->from != m->performer
+					 : !may_say(t, m, VMHA_CEFFECT_HAND_OVER))) {
 		return stranger(t, m);
 	}
 	return cl_mig_step(t, m, stuck ? CL_EV_UNSETTLED : CL_EV_SETTLED);

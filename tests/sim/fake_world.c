@@ -282,6 +282,10 @@ static void do_hand_over(struct sim_task *task)
 	if (!vm || m->phase != VMHA_MIG_ADMITTED) {
 		return;
 	}
+	if (task->node != m->from) { /* clusterd of the source does not come back */
+		say(task, VMHA_CEVENT_HANDED, false, VMHA_RESULT_NONE);
+		return;
+	}
 	if (vm->node != m->from || vm->blocked || sim_chance(s, 5)) {
 		say(task, VMHA_CEVENT_HANDED, false, VMHA_RESULT_NONE);
 		return;
@@ -303,11 +307,13 @@ static void do_adopt(struct sim_task *task)
 	const struct vmha_mig *m = task_mig(task);
 	struct sim_vm *vm = m ? vm_named(task->sim, m->vm) : NULL;
 
-	if (!vm || m->pending != VMHA_CEFFECT_ADOPT) {
+	if (!vm || m->pending != VMHA_CEFFECT_ADOPT || m->performer != task->node) {
 		return;
 	}
 	if (vm->agent.alive && vm->agent.node == task->node) {
 		world_agent_begun(task->sim, vm, true);
+	} else if (vm->agent.alive) { /* Pacemaker says that its action runs */
+		world_task(task->sim, task->node, 12, do_adopt)->effect = task->effect;
 	} else {
 		say(task, VMHA_CEVENT_AGENT_LOST, false, VMHA_RESULT_NONE);
 	}

@@ -243,7 +243,7 @@ static void a_cancelled_move_is_not_queued_again(void)
 	fixture_end(&f);
 }
 
-/* A substitute settles only once the source's host is known to be lost. */
+/* A source that is lost while its clusterd was away already. */
 static void a_substitute_settles(void)
 {
 	struct fixture f;
@@ -254,7 +254,7 @@ static void a_substitute_settles(void)
 	fixture_copying(&f, "web", id, 2, 3);
 	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_PROCDOWN), 0);
 	CHECK_INT(vmha_cluster_mig(f.st, id)->pending, VMHA_CEFFECT_ADOPT);
-	CHECK_INT(vmha_cluster_mig(f.st, id)->performer, 0);
+	CHECK_INT(vmha_cluster_mig(f.st, id)->performer, 1);
 	CHECK_INT(fixture_quorum(&f, true), 0);
 	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_SETTLE)->node, 1);
 	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_SETTLED, 3, id, true, VMHA_RESULT_LOST), -EPERM);
@@ -262,6 +262,91 @@ static void a_substitute_settles(void)
 	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_SETTLE)->node, 3);
 	fixture_ok(&f, VMHA_CEVENT_SETTLED, 3, id, VMHA_RESULT_LOST);
 	CHECK_INT(vmha_cluster_mig(f.st, id)->result, VMHA_RESULT_LOST);
+	fixture_end(&f);
+}
+
+/* clusterd of the source is away for long while its host is up. */
+static void another_node_ends_what_a_stopped_clusterd_left(void)
+{
+	struct fixture f;
+	uint64_t id;
+
+	fixture_begin(&f, 3);
+	id = fixture_enqueued(&f, "web", 2, 3);
+	fixture_copying(&f, "web", id, 2, 3);
+	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_LEFT), 0);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_ADOPT)->node, 1);
+	/* not the word of just anybody */
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_AGENT_LOST, 3, id, false, VMHA_RESULT_NONE), -EPERM);
+	fixture_ok(&f, VMHA_CEVENT_AGENT_LOST, 1, id, VMHA_RESULT_NONE);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_SETTLE)->node, 1);
+	/* what is settled already is not begun anew */
+	CHECK_INT(fixture_join(&f, 2), 0);
+	CHECK(!fixture_effect(&f, VMHA_CEFFECT_SETTLE));
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_SETTLED, 2, id, true, VMHA_RESULT_KEPT), -EPERM);
+	fixture_ok(&f, VMHA_CEVENT_SETTLED, 1, id, VMHA_RESULT_KEPT);
+	CHECK_INT(fixture_phase(&f, id), VMHA_MIG_ENDED);
+	CHECK_INT(vmha_cluster_slots_used(f.st, 2), 0);
+	fixture_end(&f);
+}
+
+static void what_is_handed_over_is_called_off_by_a_substitute(void)
+{
+	struct fixture f;
+	uint64_t id;
+
+	fixture_begin(&f, 3);
+	id = fixture_enqueued(&f, "web", 2, 3);
+	fixture_ok(&f, VMHA_CEVENT_CHECKED, 3, id, VMHA_RESULT_NONE);
+	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_LEFT), 0);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_HAND_OVER)->node, 1);
+	/* back in time: it goes on with it */
+	CHECK_INT(fixture_join(&f, 2), 0);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_HAND_OVER)->node, 2);
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_HANDED, 1, id, false, VMHA_RESULT_NONE), -EPERM);
+	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_LEFT), 0);
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_HANDED, 1, id, false, VMHA_RESULT_NONE), 0);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_SETTLE)->node, 1);
+	fixture_end(&f);
+}
+
+/* Its copy runs on: the source's clusterd is asked as soon as it is back. */
+static void a_substitute_gives_back(void)
+{
+	struct fixture f;
+	uint64_t id;
+
+	fixture_begin(&f, 3);
+	id = fixture_enqueued(&f, "web", 2, 3);
+	fixture_copying(&f, "web", id, 2, 3);
+	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_PROCDOWN), 0);
+	CHECK_INT(fixture_join(&f, 2), 0);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_ADOPT)->node, 2);
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_AGENT_LOST, 1, id, false, VMHA_RESULT_NONE), -EPERM);
+	CHECK_INT(fixture_begun(&f, "web", 2, 3), 0);
+	fixture_ended(&f, id, 2, VMHA_RESULT_DONE);
+	fixture_end(&f);
+}
+
+/* Two releases in one cluster must compute the same. */
+static void nobody_substitutes_beside_an_older_release(void)
+{
+	struct vmha_cevent old = { .type = VMHA_CEVENT_HELLO,
+				   .from = 3,
+				   .hello = { .name = "node3", .proto = 1 } };
+	struct fixture f;
+	uint64_t id;
+
+	fixture_begin(&f, 3);
+	CHECK_INT(fixture_apply(&f, &old), 0);
+	id = fixture_enqueued(&f, "web", 2, 3);
+	fixture_copying(&f, "web", id, 2, 3);
+	CHECK_INT(fixture_left(&f, 2, VMHA_LEAVE_LEFT), 0);
+	CHECK(!fixture_effect(&f, VMHA_CEFFECT_ADOPT));
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_AGENT_LOST, 1, id, false, VMHA_RESULT_NONE), -EPERM);
+	old.hello.proto = 2;
+	CHECK_INT(fixture_apply(&f, &old), 0);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_ADOPT)->node, 1);
 	fixture_end(&f);
 }
 
@@ -413,6 +498,10 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(a_recovery_comes_first),
 	UNIT_TEST(a_cancelled_move_is_not_queued_again),
 	UNIT_TEST(a_substitute_settles),
+	UNIT_TEST(another_node_ends_what_a_stopped_clusterd_left),
+	UNIT_TEST(what_is_handed_over_is_called_off_by_a_substitute),
+	UNIT_TEST(a_substitute_gives_back),
+	UNIT_TEST(nobody_substitutes_beside_an_older_release),
 	UNIT_TEST(a_minority_decides_nothing),
 	UNIT_TEST(old_quorum_is_refused),
 	UNIT_TEST(a_restarted_clusterd_adopts),
