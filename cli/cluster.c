@@ -143,12 +143,24 @@ int vmha_cluster_address(const char *node, const char *self, char **ret_address,
 	return 0;
 }
 
-static bool goal_reached(const struct vmha_cluster_wait *w, const struct vmha_pcmk_state *s)
+static bool role_quiet(const struct vmha_cluster_wait *w, const struct vmha_pcmk_resource *r,
+		       bool idle)
+{
+	if (!r || strcmp(r->state, "Stopped") == 0) {
+		return true;
+	}
+	return strcmp(r->state, "Started") == 0 &&
+	       (idle || r->blocked || !w->node ||
+		(r->nodes_count == 1 && strcmp(r->nodes[0], w->node) == 0));
+}
+
+static bool goal_reached(const struct vmha_cluster_wait *w, const struct vmha_pcmk_state *s,
+			 bool idle)
 {
 	const struct vmha_pcmk_resource *r = vmha_pcmk_resource_find(s, w->role);
 
 	if (w->goal == VMHA_GOAL_QUIET) {
-		return !r || strcmp(r->state, "Started") == 0 || strcmp(r->state, "Stopped") == 0;
+		return role_quiet(w, r, idle);
 	}
 	if (w->goal == VMHA_GOAL_STOPPED) {
 		return !r || (!r->active && r->nodes_count == 0 && !*r->pending);
@@ -181,7 +193,7 @@ int vmha_cluster_wait(const struct vmha_cluster_wait *w, struct vmha_pcmk_state 
 		if (w->tick) {
 			w->tick(w->data, s);
 		}
-		if (goal_reached(w, s)) {
+		if (goal_reached(w, s, idle)) {
 			r = 0;
 			break;
 		}

@@ -48,7 +48,9 @@ int vmha_cluster_address(const char *node, const char *self, char **ret_address,
 enum vmha_cluster_goal {
 	VMHA_GOAL_STARTED, /* active on @node (NULL: anywhere), on one node only */
 	VMHA_GOAL_STOPPED, /* active nowhere */
-	VMHA_GOAL_QUIET,   /* no action on it under way, whatever came of it */
+	/* no action on it under way or to come, whatever came of it; @node has its lease, NULL: not
+	 * known */
+	VMHA_GOAL_QUIET,
 };
 
 struct vmha_cluster_wait {

@@ -29,6 +29,7 @@ struct finding {
 	char present[VMHA_NODE_SIZE]; /* a paused process */
 	unsigned int runners;
 	unsigned int silent;
+	bool holder_unclean;  /* the holder is to be fenced: nobody knows what it does */
 	struct vmha_str text; /* every witness, for messages */
 };
 
@@ -128,6 +129,8 @@ static int evidence_read(const struct patient *p, struct finding *f, struct vmha
 		if (s->nodes[i].unclean) {
 			(void)vmha_str_add(&f->text, ", node %s: to be fenced", s->nodes[i].name);
 			f->silent++;
+			f->holder_unclean =
+				f->holder_unclean || strcmp(s->nodes[i].name, f->holder) == 0;
 		} else if (s->nodes[i].online && !s->nodes[i].remote) {
 			node_ask(p, s->nodes[i].name, f);
 		}
@@ -142,7 +145,7 @@ static int evidence_read(const struct patient *p, struct finding *f, struct vmha
  */
 static bool finding_clear(const struct finding *f)
 {
-	if (f->runners > 1) {
+	if (f->runners > 1 || f->holder_unclean) {
 		return false;
 	}
 	if (*f->holder) {
@@ -233,17 +236,30 @@ static unsigned int left_s(const struct patient *p)
 
 /*
  * Pacemaker's own action must have returned before the constraint goes: it would choose the old
- * node again and, between migrate_to and migrate_from, stop and start the VM.
+ * node again and, between migrate_to and migrate_from, stop and start the VM.  Between the two it
+ * shows the role at rest on its source, and with other actions under way that may last:
+ *
+ *   migrate_to (source)        Pacemaker                               heal
+ *   ends, the guest has gone   holds migrate_from back while other     lease: held on the target
+ *                              actions of a broken off transition run  "Started" on the source:
+ * waits migrate_from "Started" on the target                 goes on
+ *
+ * Blocked, or with nothing left to do, Pacemaker calls nobody any more.
  */
 static int actions_end(const struct patient *p, struct vmha_err **err)
 {
+	__attribute__((cleanup(finding_free))) struct finding f = { 0 };
 	struct vmha_cluster_wait w = { .role = p->role->name,
 				       .goal = VMHA_GOAL_QUIET,
 				       .timeout_s = left_s(p) };
 	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
 	vmha_autostr struct vmha_str why = { 0 };
-	int r = vmha_cluster_wait(&w, &s, err);
+	int r;
 
+	if (lease_ask(p, &f, NULL) == 0 && *f.holder) {
+		w.node = f.holder;
+	}
+	r = vmha_cluster_wait(&w, &s, err);
 	if (r < 0 && s) {
 		vmha_cluster_why(s, p->role->name, &why);
 		return vmha_err_set(
@@ -296,8 +312,9 @@ static int history_forget(const struct patient *p, const char *runs_on, struct v
 			r = vmha_pcmk_refresh(p->role->name, n->name, err);
 		}
 	}
-	/* their probes first; what else the cluster does meanwhile is no reason to fail */
-	if (r == 0 && vmha_pcmk_settle(left_s(p), NULL) < 0) {
+	/* their probes first; what else the cluster does meanwhile (a fence that does not succeed)
+	 * is no reason to fail, and half of the time is kept for the rest */
+	if (r == 0 && vmha_pcmk_settle(left_s(p) / 2, NULL) < 0) {
 		vmha_output_warn("the cluster is busy with something else: going on");
 	}
 	if (r == 0 && *runs_on) {

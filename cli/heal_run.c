@@ -54,9 +54,9 @@ static int migration_await(const char *name, unsigned int timeout_s, struct vmha
 		vmha_mono_pace(VMHA_SPAN_MS(500));
 	} while (!vmha_mono_passed(deadline));
 	return vmha_err_set(err, -ETIMEDOUT,
-			    "clusterd has not healed %s in time: 'vmha migration show %" PRId64
-			    "' and its log say why",
-			    name, m.id);
+			    "clusterd has not healed %s in time: 'vmha events --vm %s' says what "
+			    "it waits for",
+			    name, name);
 }
 
 static int heal_one(const char *name, unsigned int timeout_s, json_t *results,

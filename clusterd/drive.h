@@ -47,7 +47,9 @@ struct drive_job {
 	struct vmha_mono begun;
 	struct clusterd_worker *worker;
 	guint timer;
-	char told[256]; /* the trouble that the journal has already */
+	char told[256];		       /* the trouble that the journal has already */
+	char waits_for[160];	       /* SETTLE: likewise */
+	struct vmha_mono unable_since; /* SETTLE: Pacemaker is not ready; 0: it was */
 };
 
 struct drive_watch;

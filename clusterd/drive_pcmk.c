@@ -17,6 +17,7 @@
 
 /* Exit codes of Pacemaker's tools (crm_exit_t). */
 enum {
+	CRM_ERROR = 1,
 	CRM_NOSUCH = 105,
 	CRM_TIMEOUT = 124,
 };
@@ -56,6 +57,7 @@ struct tool {
 	drive_text_done done;
 	void *data;
 	char name[32];
+	bool lenient;  /* what it prints counts, also when it ends with CRM_ERROR */
 	char *refusal; /* why no child could be started; told from the loop */
 	guint idle;
 };
@@ -112,7 +114,8 @@ static void tool_ended(struct clusterd *c, const struct clusterd_worker_result *
 	t->worker = NULL;
 	why = vmha_str_printf("%s failed (%d): %.*s", t->name, res->status,
 			      (int)strcspn(said, "\n"), said);
-	tool_tell(t, tool_code(res->status), res->output, why ? why : "out of memory");
+	tool_tell(t, t->lenient && res->status == CRM_ERROR ? 0 : tool_code(res->status),
+		  res->output, why ? why : "out of memory");
 }
 
 static gboolean tool_refused(void *data)
@@ -125,8 +128,8 @@ static gboolean tool_refused(void *data)
 	return G_SOURCE_REMOVE;
 }
 
-static void tool_run(struct drive_pcmk *p, const char *const argv[], const char *input,
-		     struct vmha_span timeout, drive_text_done done, void *data)
+static struct tool *tool_run(struct drive_pcmk *p, const char *const argv[], const char *input,
+			     struct vmha_span timeout, drive_text_done done, void *data)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
 	struct tool *t = g_new0(struct tool, 1);
@@ -141,6 +144,7 @@ static void tool_run(struct drive_pcmk *p, const char *const argv[], const char 
 		t->refusal = g_strdup(vmha_err_text(err));
 		t->idle = g_idle_add(tool_refused, t);
 	}
+	return t;
 }
 
 void drive_pcmk_tool(struct drive_pcmk *p, const char *const argv[], drive_text_done done,
@@ -210,7 +214,9 @@ static void settle_ask(struct settle *s)
 	static const char *const argv[] = { VMHA_PCMK_PENDING_ARGV, NULL };
 
 	s->asked = vmha_mono_now();
-	tool_run(s->p, argv, NULL, TOOL_TIMEOUT, settle_answer, s);
+	/* a blocked role beside a node to be fenced: what is to be done cannot be brought to an end
+	 */
+	tool_run(s->p, argv, NULL, TOOL_TIMEOUT, settle_answer, s)->lenient = true;
 }
 
 void drive_pcmk_settled(struct drive_pcmk *p, unsigned int timeout_s, drive_text_done done,

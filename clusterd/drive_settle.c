@@ -39,6 +39,7 @@
 #define HEAL_AGAIN_MS	   1000
 #define STUCK_MS	   60000
 #define ABLE_POLL_MS	   500
+#define ABLE_AFTER_MS	   10000 /* longer than an election or a fence that works */
 #define ARRIVAL_POLL_MS	   250
 #define ARRIVAL_TIMEOUT_MS 300000 /* a quick move's memory is restored meanwhile */
 #define ADOPT_POLL_MS	   1000
@@ -142,23 +143,79 @@ static void heal_begin(struct drive_job *job)
 	}
 }
 
-/* While Pacemaker elects or is about to fence, its tools wait in vain. */
+/*
+ * What Pacemaker is not ready for, in words; "" it is ready.
+ * @return true: nothing speaks against healing but that it takes longer: what is not certain about
+ * a node that is to be fenced, heal itself finds out
+ */
+static bool pacemaker_lacks(int r, const struct vmha_pcmk_state *s, const char *why, char *ret_what,
+			    size_t size)
+{
+	size_t i;
+
+	*ret_what = '\0';
+	if (r < 0) {
+		(void)snprintf(ret_what, size, "Pacemaker does not answer (%s)", why);
+		return false;
+	}
+	if (!s->dc_present || !s->quorum) {
+		(void)snprintf(ret_what, size, "Pacemaker has no %s",
+			       s->dc_present ? "quorum" : "coordinator (DC)");
+		return false;
+	}
+	for (i = 0; i < s->nodes_count && !*ret_what; i++) {
+		if (s->nodes[i].unclean) {
+			(void)snprintf(ret_what, size,
+				       "the fencing of %s, which is not confirmed (see "
+				       "'stonith_admin --history %s')",
+				       s->nodes[i].name, s->nodes[i].name);
+		}
+	}
+	return true;
+}
+
+static void settle_waits(struct drive_job *job, const char *what, bool may_heal)
+{
+	const struct vmha_mig *mig = vmha_cluster_mig(job->d->c->cluster, job->mig);
+
+	if (strncmp(job->waits_for, what, sizeof(job->waits_for) - 1) == 0) {
+		return;
+	}
+	(void)snprintf(job->waits_for, sizeof(job->waits_for), "%s", what);
+	clusterd_log(VMHA_LOG_WARNING, "mig=%llu vm=%s waits: %s", (unsigned long long)job->mig,
+		     job->vm, what);
+	drive_journal(job->d->c, VMHA_LEVEL_warning, mig, "the end of the move of %s waits: %s%s",
+		      job->vm, what, may_heal ? "; it is healed by evidence meanwhile" : "");
+}
+
+/* While Pacemaker elects or is about to fence, its tools wait in vain: not for ever, though. */
 static void able_answer(struct clusterd *c, int r, const struct vmha_pcmk_state *s, const char *why,
 			void *data)
 {
 	struct drive_job *job = drive_job_of(c, data);
-	bool able = r == 0 && s->dc_present && s->quorum;
-	size_t i;
+	char what[sizeof(job->waits_for)];
+	bool may_heal;
 
-	(void)why;
-	for (i = 0; able && i < s->nodes_count; i++) {
-		able = !s->nodes[i].unclean;
+	if (!job) {
+		return;
 	}
-	if (job && able) {
+	may_heal = pacemaker_lacks(r, s, why, what, sizeof(what));
+	if (!*what) {
+		job->unable_since.ns = 0;
 		heal_begin(job);
-	} else if (job) {
-		drive_job_later(job, ABLE_POLL_MS, settle_again);
+		return;
 	}
+	if (!job->unable_since.ns) {
+		job->unable_since = vmha_mono_now();
+	}
+	if (vmha_span_ms(vmha_mono_diff(job->unable_since, vmha_mono_now())) > ABLE_AFTER_MS) {
+		settle_waits(job, what, may_heal);
+		if (may_heal) {
+			heal_begin(job);
+			return;
+		}
+	}
+	drive_job_later(job, ABLE_POLL_MS, settle_again);
 }
 
 static void settle_again(struct drive_job *job)

@@ -63,3 +63,43 @@ moves() {
 moves_ended() {
 	[[ $(moves '[.[] | select(.phase != "ENDED")] | length') == 0 ]]
 }
+
+# --- one role that is moved: web1 ------------------------------------------------------------------
+
+# copy_runs NODE: web1 leaves it, and memory flows.
+copy_runs() {
+	on "$1" virsh domjobinfo web1 2>/dev/null | grep -qE 'Data processed: *[1-9]'
+}
+
+# move_begin NODE: asked for, not waited for; its number is left in $ID.
+move_begin() {
+	ID=$(cluster vmha migrate web1 --to "$1" --no-wait --output json 2>/dev/null | jq .id)
+	[[ $ID == [1-9]* ]] || fail "vmha migrate gave no id"
+}
+
+# record_true ID: web1 is where the record says that it is; how it ended is left in $RESULT.
+record_true() {
+	local result from to place
+	result=$(migration "$1" .result)
+	from=$(migration "$1" .from)
+	to=$(migration "$1" .to)
+	place=$(role_place web1)
+	# shellcheck disable=SC2034 # read by the tests
+	RESULT="$result: $(migration "$1" '.reason')"
+	case $result in
+	DONE) [[ $place == "$to" ]] ;;
+	KEPT) [[ $place == "$from" ]] ;;
+	*) false ;;
+	esac
+}
+
+# ran_once WHAT BOOT: web1 ran once at any time, was not booted, and no move is open.
+ran_once() {
+	unwatch web1
+	# shellcheck disable=SC2154 # of lib.sh
+	((W[end_leased] == 1)) || fail "$1: web1 runs without its lease"
+	[[ $(qemu_nodes web1 | wc -l) == 1 ]] || fail "$1: processes on $(qemu_nodes web1 | tr '\n' ' ')"
+	[[ $(boot_id web1) == "$2" ]] || fail "$1: the guest was booted again"
+	await 20 "no open migration" migrations_none_open
+	disk_good web1
+}

@@ -13,6 +13,7 @@
 /* Exit codes of Pacemaker's tools (crm_exit_t). */
 enum {
 	CRM_OK = 0,
+	CRM_ERROR = 1,
 	CRM_INSUFFICIENT_PRIV = 4,
 	CRM_DISCONNECT = 102,
 	CRM_NOSUCH = 105,
@@ -207,12 +208,17 @@ int vmha_pcmk_settle(unsigned int timeout_s, struct vmha_err **err)
 
 	for (;;) {
 		struct vmha_mono asked = vmha_mono_now();
-		vmha_autofree char *xml = NULL;
+		vmha_autoresult struct vmha_proc_result res = { 0 };
 		size_t pending = 0;
-		int r = tool_run(argv, NULL, TOOL_TIMEOUT, &xml, err);
+		int r = vmha_proc_run(argv, NULL, TOOL_TIMEOUT, &res, err);
 
-		r = r < 0 ? r : vmha_pcmk_pending_parse(xml, &pending, err);
-		if (r < 0 || pending == 0) {
+		if (r == 0 && res.status != CRM_OK && res.status != CRM_ERROR) {
+			r = exit_error(&res, argv[0], err);
+		}
+		/* CRM_ERROR: what is to be done cannot be brought to an end (a blocked role beside
+		 * a node to be fenced); it is printed all the same */
+		r = r < 0 ? r : vmha_pcmk_pending_parse(res.output, &pending, err);
+		if (r < 0 || (pending == 0 && res.status == CRM_OK)) {
 			return r;
 		}
 		if (vmha_mono_passed(deadline)) {

@@ -7,6 +7,8 @@
 # its source is away for long.  VMHA_TEST_MOMENTS (4; 10 for a full run), VMHA_TEST_SEED repeats a run.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/clusterd-lib.sh
+. "$(dirname "$0")/../clusterd-lib.sh"
 MOMENTS=${VMHA_TEST_MOMENTS:-4}
 SEED=${VMHA_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$((SEED % 32768))
@@ -20,30 +22,11 @@ clusterd_start() {
 	done
 }
 
-# Where the record says that it is.
-record_true() {
-	local result from to place
-	result=$(migration "$1" .result)
-	from=$(migration "$1" .from)
-	to=$(migration "$1" .to)
-	place=$(role_place web1)
-	RESULT="$result: $(migration "$1" '.reason')"
-	case $result in
-	DONE) [[ $place == "$to" ]] ;;
-	KEPT) [[ $place == "$from" ]] ;;
-	*) false ;;
-	esac
-}
-
-copy_runs() {
-	on "$1" virsh domjobinfo web1 2>/dev/null | grep -qE 'Data processed: *[1-9]'
-}
-
 migration_in() {
 	[[ $(migration "$1" .state) == "$2" ]]
 }
 
-# Moments 2, 4 and 6 are in the switchover, the first of the target, of the source and of all.
+# Moments 2, 4 and 6 are in the switchover: of the target, of the source, of all.
 is_dark() {
 	(($1 % 2 == 0 && $1 <= 6))
 }
@@ -61,21 +44,6 @@ await_moment() {
 	ms=$((RANDOM % SPAN_MS))
 	sleep "$(awk -v ms="$ms" 'BEGIN { print ms / 1000 }')"
 	MOMENT="$ms ms, $(record_value "$(role_file web1 move)" state 2>/dev/null)"
-}
-
-move_begin() {
-	ID=$(cluster vmha migrate web1 --to "$1" --no-wait --output json 2>/dev/null | jq .id)
-	[[ $ID == [1-9]* ]] || fail "vmha migrate gave no id"
-}
-
-# once WHAT BOOT: it ran once at any time, was not booted, and no move is open.
-once() {
-	unwatch web1
-	((W[end_leased] == 1)) || fail "$1: web1 runs without its lease"
-	[[ $(qemu_nodes web1 | wc -l) == 1 ]] || fail "$1: processes on $(qemu_nodes web1 | tr '\n' ' ')"
-	[[ $(boot_id web1) == "$2" ]] || fail "$1: the guest was booted again"
-	await 20 "no open migration" migrations_none_open
-	disk_good web1
 }
 
 run_moment() {
@@ -104,7 +72,7 @@ run_moment() {
 	await 20 "the record true: $(migration "$ID" '"\(.result) \(.from) \(.to)"'), it is on $(role_place web1)" record_true "$ID"
 	record_true "$ID"
 	figure "moment $n: killed_in=$MOMENT victim=$who result=$RESULT ended_after_ms=$(($(now_ms) - start))"
-	once "moment $n" "$boot"
+	ran_once "moment $n" "$boot"
 }
 
 progress_beyond() {
@@ -140,7 +108,7 @@ run_away() {
 	figure "clusterd away for 8 s: result=$RESULT"
 	[[ $RESULT == DONE* ]] || fail "the copy did not go on: $RESULT"
 	[[ $(operations web1 migrate_to) == $((moves + 1)) ]] || fail "it was moved more than once"
-	once "clusterd away" "$boot"
+	ran_once "clusterd away" "$boot"
 }
 
 lab_begin --volume dir

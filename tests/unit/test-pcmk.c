@@ -296,8 +296,11 @@ static void bans_of_one_node_are_read(void)
 
 static void what_is_left_to_do_is_counted(void)
 {
+	vmha_autofree char *unfenced = canned("unfenced"); /* crm_simulate ended with 1 */
 	size_t n = 9;
 
+	CHECK_INT(vmha_pcmk_pending_parse(unfenced, &n, NULL), 0);
+	CHECK_INT(n, 1);
 	CHECK_INT(vmha_pcmk_pending_parse("<r><actions/><transition/></r>", &n, NULL), 0);
 	CHECK_INT(n, 0);
 	CHECK_INT(vmha_pcmk_pending_parse("<r><transition>"
