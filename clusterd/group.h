@@ -77,6 +77,7 @@ struct clusterd_left {
 
 struct clusterd_out {
 	uint64_t number;
+	uint64_t epoch; /* it was sent in that one */
 	char *text;
 	bool sent; /* and not come back yet */
 	bool once; /* made anew after a round */

@@ -90,6 +90,7 @@ void clusterd_group_pump(struct clusterd_group *g)
 			return;
 		}
 		out->sent = true;
+		out->epoch = g->epoch;
 	}
 }
 
@@ -175,7 +176,8 @@ void clusterd_outbox_again(struct clusterd_group *g, GQueue *waiting)
 			out_free(out);
 			continue;
 		}
-		out->sent = false;
+		/* what a module said while the new state was taken is under way already */
+		out->sent = out->sent && out->epoch == g->epoch;
 		g_queue_push_tail(&g->outbox, out);
 	}
 }

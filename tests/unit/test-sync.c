@@ -5,8 +5,10 @@
  * of events of the same epoch must have the same state; in the end all have one, and nothing that a
  * node of the majority said is lost.
  */
+#include <endian.h>
 #include <errno.h>
 #include <glib.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +62,6 @@ struct sim_node {
 	GQueue inbox;
 	char *disk; /* snapshot */
 	struct clusterd_worth worth;
-	int64_t said; /* numbers in the journal events it has sent */
 };
 
 struct sim {
@@ -69,9 +70,8 @@ struct sim {
 	uint32_t last_pid;
 	unsigned int busy; /* node whose code runs, for the stubs */
 	GHashTable *seen;  /* "epoch:view:seq" -> snapshot */
-	unsigned int applied;
-	unsigned int rounds;
-	int silent; /* a descriptor that is never readable */
+	GHashTable *sent;  /* "node:pid:epoch:number" of an event */
+	int silent;	   /* a descriptor that is never readable */
 };
 
 static struct sim *sim;
@@ -122,9 +122,15 @@ int vmha_cpg_send(struct vmha_cpg *cpg, const void *head, size_t head_len, const
 		  size_t body_len)
 {
 	const struct sim_node *from = node_of(cpg->owner);
+	const struct clusterd_frame *frame = head;
 	struct item *item;
 	size_t i;
 
+	if (be16toh(frame->kind) == CLUSTERD_FRAME_EVENT) { /* never twice to the same nodes */
+		CHECK(g_hash_table_add(sim->sent,
+				       g_strdup_printf("%u:%u:%" PRIx64 ":%" PRIx64, from->c.self,
+						       from->pid, frame->epoch, frame->number)));
+	}
 	for (i = 0; i < NODES; i++) {
 		struct sim_node *to = &sim->nodes[i];
 
@@ -208,22 +214,17 @@ void vmha_qblog(enum vmha_log_level level, const char *fmt, ...)
 	}
 }
 
+/* Modules speak from here too, in the middle of a round. */
 static void applied(struct clusterd *c, const struct vmha_cevent *e)
 {
-	(void)e;
-	(void)c;
-	sim->applied++;
+	const struct vmha_cevent answer = { .type = VMHA_CEVENT_SETTINGS };
+
+	if (e->type == VMHA_CEVENT_JOINED) {
+		(void)clusterd_send(c, &answer);
+	}
 }
 
-static void synced(struct clusterd *c)
-{
-	(void)c;
-	sim->rounds++;
-}
-
-static const struct clusterd_module module = { .name = "test",
-					       .applied = applied,
-					       .synced = synced };
+static const struct clusterd_module module = { .name = "test", .applied = applied };
 const struct clusterd_module *const clusterd_modules[] = { &module, NULL };
 
 int clusterd_modules_start(struct clusterd *c, struct vmha_err **err)
@@ -273,8 +274,7 @@ static void state_check(const struct sim_node *n)
 {
 	const struct clusterd_group *g = n->c.group;
 	vmha_autofree char *text = NULL;
-	const char *law;
-	const char *other;
+	const char *law, *other;
 	char *key;
 
 	if (g->phase != CLUSTERD_LIVE) {
@@ -472,7 +472,6 @@ static void say(GRand *rnd)
 		sim->busy = n->c.self ? n->c.self - 1 : 0;
 		(void)snprintf(pair.value, sizeof(pair.value), "%d", g_rand_int_range(rnd, 1, 60));
 		(void)clusterd_send(&n->c, &e);
-		n->said++;
 	}
 }
 
@@ -527,6 +526,7 @@ static void run(uint32_t seed)
 	sim = g_new0(struct sim, 1);
 	(void)fprintf(stderr, "seed %u\n", seed); /* VMHA_TEST_SEED=N runs that one alone */
 	sim->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	sim->sent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	sim->ring = 8;
 	sim->silent = eventfd(0, EFD_CLOEXEC);
 	change(rnd, true);
@@ -554,6 +554,7 @@ static void run(uint32_t seed)
 	}
 	(void)close(sim->silent);
 	g_hash_table_destroy(sim->seen);
+	g_hash_table_destroy(sim->sent);
 	g_rand_free(rnd);
 	g_free(sim);
 	sim = NULL;
