@@ -130,7 +130,8 @@ struct groups {
 	size_t nodes; /* at most so many addresses each */
 };
 
-static struct group *group_get(struct groups *g, const struct subnet *s)
+/* @return 0; -ENOSPC a new one, and there are too many already; -ENOMEM */
+static int group_get(struct groups *g, const struct subnet *s, struct group **ret_item)
 {
 	struct vmha_network_address *addresses;
 	struct group *item;
@@ -138,8 +139,12 @@ static struct group *group_get(struct groups *g, const struct subnet *s)
 
 	for (i = 0; i < g->count; i++) {
 		if (subnet_compare(&g->items[i].subnet, s) == 0) {
-			return &g->items[i];
+			*ret_item = &g->items[i];
+			return 0;
 		}
+	}
+	if (g->count == VMHA_NETWORKS_MAX) {
+		return -ENOSPC;
 	}
 	item = &g->items[g->count];
 	addresses = calloc(g->nodes, sizeof(*addresses));
@@ -147,12 +152,13 @@ static struct group *group_get(struct groups *g, const struct subnet *s)
 	if (!addresses || !item->net) {
 		free(addresses);
 		free(item->net);
-		return NULL;
+		return -ENOMEM;
 	}
 	item->subnet = *s;
 	item->net->addresses = addresses;
 	g->count++;
-	return item;
+	*ret_item = item;
+	return 0;
 }
 
 static void groups_free(struct groups *g)
@@ -243,17 +249,18 @@ static int node_add(const struct vmha_network_input *in, struct groups *g,
 	for (i = 0; i < node->ifaces_count; i++) {
 		struct subnet s;
 		struct group *item;
+		int r;
 
 		if (subnet_of(&node->ifaces[i], &s) < 0 ||
 		    (node->member && address_is_shared(in, node, node->ifaces[i].address))) {
 			continue;
 		}
-		if (g->count == VMHA_NETWORKS_MAX) {
-			return 0;
+		r = group_get(g, &s, &item);
+		if (r == -ENOMEM) {
+			return r;
 		}
-		item = group_get(g, &s);
-		if (!item) {
-			return -ENOMEM;
+		if (r < 0) {
+			continue; /* one too many; what follows may be of a network that is there */
 		}
 		group_add(item->net, node, &node->ifaces[i], &cluster[item - g->items]);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/core/network.h"
@@ -82,9 +83,43 @@ static void addresses_that_make_no_network(void)
 	CHECK_STR(key, "10.1.0.0_22");
 }
 
+/* A host with more subnets than are told apart: what others share with it is seen all the same. */
+static void one_subnet_too_many(void)
+{
+	struct vmha_iface many[VMHA_NETWORKS_MAX + 2] = { 0 };
+	const struct vmha_network_node node = {
+		.id = 1,
+		.name = "node1",
+		.member = true,
+		.known = true,
+		.ifaces = many,
+		.ifaces_count = sizeof(many) / sizeof(many[0]),
+	};
+	const struct vmha_network_input in = { .nodes = &node, .nodes_count = 1 };
+	vmha_autonetworks struct vmha_networks nets = { 0 };
+	size_t i;
+
+	for (i = 0; i <= VMHA_NETWORKS_MAX; i++) {
+		many[i].prefix = 24;
+		many[i].up = i > 0;
+		(void)snprintf(many[i].address, sizeof(many[i].address), "10.71.%zu.1", i);
+	}
+	many[i] = (struct vmha_iface){ .address = "10.71.0.2", .prefix = 24, .up = true };
+	CHECK_INT(vmha_networks_derive(&in, &nets), 0);
+	CHECK_INT(nets.count, VMHA_NETWORKS_MAX);
+	for (i = 0; i < nets.count; i++) {
+		if (strcmp(nets.items[i].subnet, "10.71.0.0/24") == 0) {
+			CHECK_STR(nets.items[i].addresses[0].address, "10.71.0.2");
+			break;
+		}
+	}
+	CHECK(i < nets.count);
+}
+
 static const struct unit_test tests[] = {
 	UNIT_TEST(values_are_checked),
 	UNIT_TEST(addresses_that_make_no_network),
+	UNIT_TEST(one_subnet_too_many),
 };
 
 UNIT_MAIN(tests)
