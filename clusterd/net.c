@@ -173,7 +173,8 @@ static void link_add(struct clusterd_net *net, const char *text)
 {
 	struct vmha_addr a;
 
-	if (net->links_count < VMHA_CMAP_LINKS_MAX && vmha_addr_parse(text, &a) == 0) {
+	if (net->links_count < VMHA_CMAP_LINKS_MAX && vmha_addr_parse(text, &a) == 0 &&
+	    !is_link(net, text)) {
 		net->links[net->links_count++] = a;
 		net->read = true;
 		gather_arm(net, GATHER_MS);
@@ -195,6 +196,7 @@ static void on_resolved(struct clusterd *c, const struct clusterd_worker_result 
 	g_free(data);
 }
 
+/* Again after each round: corosync may have been given other links.  What it had stays one. */
 static void links_read(struct clusterd_net *net)
 {
 	vmha_autofree struct vmha_cmap_node *nodes = NULL;
@@ -390,6 +392,7 @@ static void net_stop(struct clusterd *c)
 
 static void net_synced(struct clusterd *c)
 {
+	links_read(c->net);
 	c->net->read = true;
 	c->net->ifaces_sent = false;
 	c->net->reaches_sent = false;

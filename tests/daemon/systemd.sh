@@ -108,6 +108,10 @@ restarted() {
 	printf 'figure: clusterd again in sync %d ms after %s\n' $(((${EPOCHREALTIME/./} - ${began/./}) / 1000)) "$1"
 }
 
+corosync_uses() {
+	machine vmha network list --output json | jq -e --arg subnet "$1" 'any(.[]; .subnet == $subnet and .cluster)'
+}
+
 test_comes_back() {
 	local pid
 	await 20 "clusterd in sync" in_sync
@@ -121,11 +125,15 @@ test_comes_back() {
 	machine kill -STOP "$pid"
 	restarted "SIGSTOP, with a watchdog of 3 s" "$pid" 20
 	machine journalctl -u vmha-clusterd --no-pager | grep -q 'Watchdog timeout' || fail "not by the watchdog"
-	step "a restart of one's neighbours"
+	step "a restart of one's neighbours, corosync on another network"
 	pid=$(property vmha-clusterd MainPID)
 	machine systemctl restart libvirtd.service
+	machine sh -c 'ip link add clu type bridge && ip address add 10.71.1.1/24 dev clu && ip link set clu up'
+	machine sed -i 's/10.71.2.1/10.71.1.1/' /etc/corosync/corosync.conf
 	machine systemctl restart corosync.service # and with it Pacemaker, which requires it
 	await 30 "in sync with the new corosync" in_sync
+	is vmha-clusterd MainPID "$pid" || fail "clusterd was restarted by it"
+	await 10 "clusterd knows corosync's network" corosync_uses 10.71.1.0/24
 	machine systemctl restart vmha-clusterd
 	await 10 "in sync" in_sync
 	is vmha-shutdown ActiveState active || fail "vmha-shutdown was stopped by it"
