@@ -469,8 +469,8 @@ void vmha_ceffects_clear(struct vmha_ceffects *effects);
 struct vmha_cluster *vmha_cluster_new(void);
 
 /**
- * Apply the next event.  A refused event changes nothing but `seq`: the refusal is the same on
- * every node, and the sender tells whoever asked.
+ * Apply the next event.  A refused event changes nothing but `seq` and `wall_ms`: the refusal is
+ * the same on every node, and the sender tells whoever asked.
  * @param effects cleared first; what is to be done, in this order
  * @return 0; -ENOENT no such migration or node; -EEXIST a move of that role is open; -EPERM the
  * sender may not say this; -ESTALE another agent has taken over; -EPROTO not in this phase; -EBUSY

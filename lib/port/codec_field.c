@@ -46,7 +46,7 @@ static void int_put(const struct codec_field *f, void *at, int64_t value)
 	}
 }
 
-/* What is no UTF-8 becomes '?', what would move a terminal's cursor a blank. */
+/* In a text that is no UTF-8 every byte beyond ASCII becomes '?'. */
 static json_t *text_print(const char *text, size_t size)
 {
 	json_t *json = json_stringn(text, strnlen(text, size));
