@@ -194,47 +194,6 @@ static void networks_check(const struct vmha_domxml *dom, struct vmha_findings *
 	}
 }
 
-static bool same_image(const char *a, const char *b)
-{
-	struct stat x;
-	struct stat y;
-
-	if (stat(a, &x) < 0 || stat(b, &y) < 0) {
-		return false;
-	}
-	if (S_ISBLK(x.st_mode) && S_ISBLK(y.st_mode)) {
-		return x.st_rdev == y.st_rdev;
-	}
-	return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/* The same image by two names; by one name vmha_domain_check_pair() has seen it. */
-static void links_check(const struct vmha_domxml *dom, const struct vmha_domxml *other,
-			const char *other_name, struct vmha_findings *f)
-{
-	const struct vmha_domxml_disk *a;
-	const struct vmha_domxml_disk *b;
-	size_t na;
-	size_t nb;
-	size_t i;
-	size_t j;
-
-	a = vmha_domxml_disks(dom, &na);
-	b = vmha_domxml_disks(other, &nb);
-	for (i = 0; i < na; i++) {
-		for (j = 0; j < nb; j++) {
-			if (a[i].source && b[j].source && strcmp(a[i].source, b[j].source) != 0 &&
-			    !(a[i].readonly && b[j].readonly) &&
-			    !(a[i].shareable && b[j].shareable) &&
-			    same_image(a[i].source, b[j].source)) {
-				vmha_findings_refuse(f, "disk %s: %s is role %s's %s",
-						     a[i].target ? a[i].target : "?", a[i].source,
-						     other_name, b[j].source);
-			}
-		}
-	}
-}
-
 static void volume_roles_check(const struct vmha_domxml *dom, const struct vmha_role *role,
 			       const char *volume, struct vmha_findings *f)
 {
@@ -267,7 +226,6 @@ static void volume_roles_check(const struct vmha_domxml *dom, const struct vmha_
 			continue;
 		}
 		vmha_domain_check_pair(dom, other, r.name, f);
-		links_check(dom, other, r.name, f);
 	}
 }
 

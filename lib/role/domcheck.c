@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
 
@@ -357,6 +358,21 @@ void vmha_domain_check(const struct vmha_domxml *dom, const char *name, const ch
 	boot_file_check(dom, "/domain/os/dtb", "device tree", volume_dir, f);
 }
 
+/* By one name, or by two: a link and what it leads to. */
+static bool same_image(const char *a, const char *b)
+{
+	struct stat x;
+	struct stat y;
+
+	if (stat(a, &x) < 0 || stat(b, &y) < 0) {
+		return false;
+	}
+	if (S_ISBLK(x.st_mode) && S_ISBLK(y.st_mode)) {
+		return x.st_rdev == y.st_rdev;
+	}
+	return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static void pair_disks(const struct vmha_domxml *dom, const struct vmha_domxml *other,
 		       const char *other_name, struct vmha_findings *f)
 {
@@ -371,14 +387,17 @@ static void pair_disks(const struct vmha_domxml *dom, const struct vmha_domxml *
 	b = vmha_domxml_disks(other, &nb);
 	for (i = 0; i < na; i++) {
 		for (j = 0; j < nb; j++) {
-			if (!a[i].source || !vmha_str_eq(a[i].source, b[j].source) ||
-			    (a[i].readonly && b[j].readonly) ||
-			    (a[i].shareable && b[j].shareable)) {
+			const bool same = vmha_str_eq(a[i].source, b[j].source);
+
+			if (!a[i].source || !b[j].source || (a[i].readonly && b[j].readonly) ||
+			    (a[i].shareable && b[j].shareable) ||
+			    (!same && !same_image(a[i].source, b[j].source))) {
 				continue;
 			}
-			vmha_findings_refuse(f, "disk %s: %s is used by role %s",
+			vmha_findings_refuse(f, "disk %s: %s is %s role %s%s%s",
 					     a[i].target ? a[i].target : "?", a[i].source,
-					     other_name);
+					     same ? "used by" : "another name of", other_name,
+					     same ? "" : "'s ", same ? "" : b[j].source);
 		}
 	}
 }

@@ -44,7 +44,7 @@ int vmha_mac_normalise(const char *mac, char ret_mac[18]);
 void vmha_domain_check(const struct vmha_domxml *dom, const char *name, const char *volume_dir,
 		       struct vmha_findings *f);
 
-/** What of two roles must differ: name, UUID, MACs, writable images. */
+/** What of two roles must differ: name, UUID, MACs, writable images (looked at on this node). */
 void vmha_domain_check_pair(const struct vmha_domxml *dom, const struct vmha_domxml *other,
 			    const char *other_name, struct vmha_findings *f);
 

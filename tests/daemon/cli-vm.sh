@@ -101,7 +101,7 @@ mac=$(sed -n "s/.*<mac address='\([^']*\)'.*/\1/p" "$WORK/web1.xml")
 bad "is role web1's" "the same MAC, in capitals" "s/<mac address='[^']*'/<mac address='${mac^^}'/"
 bad "is used by role web1" "the same disk" "s:/web2/web2.img:/web1/web1.img:"
 on node1 ln "$DIR/web1/web1.img" "$DIR/web2/twin.img"
-bad "is role web1's $DIR/web1/web1.img" "the same disk by another name" "s:/web2/web2.img:/web2/twin.img:"
+bad "is another name of role web1's $DIR/web1/web1.img" "the same disk by another name" "s:/web2/web2.img:/web2/twin.img:"
 on node2 sh -c 'cat >/root/run.xml' < <(good web2 | sed '/<disk/,/<\/disk>/d')
 on node2 virsh -q create /root/run.xml >/dev/null
 good web2 | put bad.xml
