@@ -163,20 +163,28 @@ static int fs_create(const char *path, mode_t mode, struct fuse_file_info *fi)
 	return rc;
 }
 
+/* Direct I/O wants aligned memory; the kernel's buffer may lie anywhere. */
+static int io_begin(size_t size, void **ret_aligned)
+{
+	int rc = fault();
+
+	if (rc != 0) {
+		return rc;
+	}
+	*ret_aligned = aligned_alloc(IO_ALIGN, (size + IO_ALIGN - 1) & ~(IO_ALIGN - 1));
+	return *ret_aligned == NULL ? -ENOMEM : 0;
+}
+
 static int fs_read(const char *path, char *buf, size_t size, off_t offset,
 		   struct fuse_file_info *fi)
 {
-	int rc = fault();
-	void *aligned;
+	void *aligned = NULL;
+	int rc = io_begin(size, &aligned);
 	ssize_t n;
 
 	(void)path;
 	if (rc != 0) {
 		return rc;
-	}
-	aligned = aligned_alloc(IO_ALIGN, (size + IO_ALIGN - 1) & ~(IO_ALIGN - 1));
-	if (aligned == NULL) {
-		return -ENOMEM;
 	}
 	n = pread((int)fi->fh, aligned, size, offset);
 	rc = n < 0 ? -errno : (int)n;
@@ -190,17 +198,13 @@ static int fs_read(const char *path, char *buf, size_t size, off_t offset,
 static int fs_write(const char *path, const char *buf, size_t size, off_t offset,
 		    struct fuse_file_info *fi)
 {
-	int rc = fault();
-	void *aligned;
+	void *aligned = NULL;
+	int rc = io_begin(size, &aligned);
 	ssize_t n;
 
 	(void)path;
 	if (rc != 0) {
 		return rc;
-	}
-	aligned = aligned_alloc(IO_ALIGN, (size + IO_ALIGN - 1) & ~(IO_ALIGN - 1));
-	if (aligned == NULL) {
-		return -ENOMEM;
 	}
 	memcpy(aligned, buf, size);
 	n = pwrite((int)fi->fh, aligned, size, offset);
