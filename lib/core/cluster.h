@@ -31,7 +31,6 @@
 #define VMHA_REASON_SIZE	  512
 #define VMHA_NETWORK_SIZE	  64
 #define VMHA_VERSION_SIZE	  32
-#define VMHA_PROTO_SUBSTITUTES	  2U /* another node goes on where a source's clusterd is away */
 
 /* --- migrations ----------------------------------------------------------------------------- */
 
