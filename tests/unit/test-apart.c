@@ -152,11 +152,12 @@ static void peer_says(enum clusterd_frame_kind kind, const char *body)
 					.version = htobe16(CLUSTERD_FRAME),
 					.kind = htobe16((uint16_t)kind),
 					.parts = htobe32(1) };
-	g_autofree char *all = g_malloc(sizeof(frame) + strlen(body));
+	GByteArray *all = g_byte_array_new();
 
-	(void)memcpy(all, &frame, sizeof(frame));
-	(void)memcpy(all + sizeof(frame), body, strlen(body));
-	fake.hooks->deliver(fake.owner, PEER, PEER_PID, all, sizeof(frame) + strlen(body));
+	(void)g_byte_array_append(all, (const guint8 *)&frame, sizeof(frame));
+	(void)g_byte_array_append(all, (const guint8 *)body, (guint)strlen(body));
+	fake.hooks->deliver(fake.owner, PEER, PEER_PID, all->data, all->len);
+	(void)g_byte_array_free(all, TRUE);
 }
 
 static void own_words_come_back(const struct clusterd_group *g)
