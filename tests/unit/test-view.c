@@ -43,6 +43,26 @@ static void a_copy_says_how_far_it_is(void)
 	json_decref(state);
 }
 
+static void a_node_that_was_removed_is_said_to_be(void)
+{
+	json_t *state = state_load();
+	json_t *nodes = json_object_get(state, "nodes");
+	struct vmha_view_move m;
+	size_t i;
+
+	for (i = json_array_size(nodes); i-- > 0;) {
+		json_t *n = json_array_get(nodes, i);
+
+		if (strcmp(json_string_value(json_object_get(n, "name")), "node1") == 0) {
+			(void)json_array_remove(nodes, i);
+		}
+	}
+	m = move_of(state, 7);
+	CHECK_STR(m.from, "(removed)");
+	CHECK_STR(m.to, "node2");
+	json_decref(state);
+}
+
 static void a_queued_one_says_whom_it_waits_for(void)
 {
 	json_t *state = state_load();
@@ -151,6 +171,7 @@ static void an_answer_without_fields_is_no_trouble(void)
 
 static const struct unit_test tests[] = {
 	UNIT_TEST(a_copy_says_how_far_it_is),
+	UNIT_TEST(a_node_that_was_removed_is_said_to_be),
 	UNIT_TEST(a_queued_one_says_whom_it_waits_for),
 	UNIT_TEST(an_ended_one_says_what_it_cost_or_why_not),
 	UNIT_TEST(a_vm_names_its_open_or_newest_migration),
