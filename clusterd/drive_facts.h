@@ -62,7 +62,8 @@ bool drive_drain_mode(enum vmha_drain_policy policy, enum vmha_mig_mode own, uns
 bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, uint64_t seq,
 			 const struct drive_fact *fact);
 
-/** Is @mig one of the drain of @node, queued, with a target whose clusterd does not run? */
+/** Is @mig queued, whoever asked for it, to leave @node for a target whose clusterd does not run?
+ */
 bool drive_drain_target_away(const struct vmha_cluster *state, unsigned int node,
 			     const struct vmha_mig *mig);
 /** Has the last move of @role an end that nobody can settle? */

@@ -233,7 +233,7 @@ void drive_drain_targets_look(struct drive_drain *n)
 		drive_event(n->c, VMHA_CEVENT_CANCEL, &e);
 		e.mig.id = m->id;
 		e.mig.ok = true;
-		if (drive_send(n->c, &e) == 0) {
+		if (drive_send(n->c, &e) == 0 && m->cause == VMHA_CAUSE_DRAIN) {
 			drive_drain_no_try(n, m->vm);
 		}
 	}

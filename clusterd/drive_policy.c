@@ -201,7 +201,7 @@ bool drive_drain_target_away(const struct vmha_cluster *state, unsigned int node
 {
 	const struct vmha_cnode *to = vmha_cluster_node(state, mig->to);
 
-	return mig->phase == VMHA_MIG_QUEUED && mig->cause == VMHA_CAUSE_DRAIN &&
+	return mig->phase == VMHA_MIG_QUEUED && mig->cause != VMHA_CAUSE_FAILBACK &&
 	       mig->from == node && !mig->agent && !(to && to->ready) &&
 	       vmha_cluster_proto(state) >= 2;
 }

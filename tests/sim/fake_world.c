@@ -509,23 +509,20 @@ void world_tick(struct sim *s)
 
 /*
  * A move that began on the node whose clusterd is away waits for it, and so do those that need its
- * places: a copy may run there.
+ * places: a copy may run there.  So does a user's own move to it from a node that takes roles.
  */
-static bool waits_for_dark(const struct sim *s, unsigned int home)
+static bool waits_for_dark(const struct sim *s, const struct vmha_cnode *home)
 {
 	const struct vmha_cluster *st = s->reference;
 	unsigned int i;
 
 	for (i = 0; i < st->migs_count; i++) {
 		const struct vmha_mig *m = &st->migs[i];
+		bool comes = m->cause == VMHA_CAUSE_FAILBACK && m->to == home->id;
+		bool leaves = home->drain == VMHA_DRAIN_FAILBACK && m->from == home->id;
 
-		if (m->phase != VMHA_MIG_ENDED && m->from == s->dark &&
-		    (m->slot || (m->cause == VMHA_CAUSE_FAILBACK && m->to == home))) {
-			return true;
-		}
-		/* resumed before it was admitted: nobody looks at its target any more */
-		if (m->phase == VMHA_MIG_QUEUED && m->to == s->dark && m->from == home &&
-		    vmha_cluster_node(st, home)->drain == VMHA_DRAIN_FAILBACK) {
+		if (m->phase != VMHA_MIG_ENDED &&
+		    ((m->from == s->dark && (m->slot || comes)) || (m->to == s->dark && leaves))) {
 			return true;
 		}
 	}
@@ -541,7 +538,7 @@ const char *world_leftover_unrepaired(const struct sim *s)
 		/* not: no clusterd, taken out, or without its name until a move of the old one ends
 		 */
 		if (st->nodes[i].drain_performer && st->nodes[i].ready &&
-		    !waits_for_dark(s, st->nodes[i].id)) {
+		    !waits_for_dark(s, &st->nodes[i])) {
 			return "a drain waits for what nobody repairs";
 		}
 	}

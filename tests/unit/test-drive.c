@@ -227,7 +227,7 @@ static void a_blocked_role_says_what_pacemaker_has_against_it(void)
 	drive_facts_clear(&f);
 }
 
-static void only_a_drains_queued_move_gives_its_target_up(void)
+static void only_a_queued_move_gives_its_target_up(void)
 {
 	struct vmha_cluster *st = vmha_cluster_new();
 	struct vmha_mig *m = &st->migs[0];
@@ -246,8 +246,10 @@ static void only_a_drains_queued_move_gives_its_target_up(void)
 	m->phase = VMHA_MIG_ADMITTED;
 	CHECK(!drive_drain_target_away(st, 1, m));
 	m->phase = VMHA_MIG_QUEUED;
-	m->cause = VMHA_CAUSE_USER; /* its target was chosen by somebody */
+	m->cause = VMHA_CAUSE_FAILBACK; /* to another node that is being resumed */
 	CHECK(!drive_drain_target_away(st, 1, m));
+	m->cause = VMHA_CAUSE_USER;
+	CHECK(drive_drain_target_away(st, 1, m));
 	m->cause = VMHA_CAUSE_DRAIN;
 	st->nodes[0].proto = 1;
 	CHECK(!drive_drain_target_away(st, 1, m));
@@ -285,7 +287,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(a_drain_goes_as_far_as_its_policy),
 	UNIT_TEST(only_what_is_not_well_recovers),
 	UNIT_TEST(a_blocked_role_says_what_pacemaker_has_against_it),
-	UNIT_TEST(only_a_drains_queued_move_gives_its_target_up),
+	UNIT_TEST(only_a_queued_move_gives_its_target_up),
 	UNIT_TEST(a_window_may_go_over_midnight),
 };
 
