@@ -370,6 +370,37 @@ static void networks_check(struct check *c)
 	}
 }
 
+/*
+ * Several at once are begun by Pacemaker, which throttles: controld_throttle.c takes twice the
+ * threshold for a high load.
+ */
+static void slots_check(struct check *c)
+{
+	vmha_autofree char *set = NULL;
+	struct vmha_settings settings;
+	int64_t slots;
+
+	vmha_view_settings(c->state, &settings);
+	slots = vmha_settings_max(&settings, VMHA_SETTING_MIGRATION_SLOTS);
+	if (slots < 2) {
+		return;
+	}
+	if (vmha_pcmk_property_get("load-threshold", &set, NULL) < 0) {
+		vmha_node_say(&c->rep, VMHA_NODE_WARN, "slots",
+			      "if copies are to overlap on busy nodes too, run: crm_attribute -t "
+			      "crm_config -n load-threshold -v 400%",
+			      "a node takes part in up to %" PRId64
+			      " migrations at once, but above a load of 1.6 per core Pacemaker "
+			      "begins one action at a time there (load-threshold is 80%%)",
+			      slots);
+	} else {
+		vmha_node_say(&c->rep, VMHA_NODE_OK, "slots", NULL,
+			      "up to %" PRId64 " migrations at once on a node, Pacemaker's "
+			      "load-threshold is %s",
+			      slots, set);
+	}
+}
+
 static void state_ask(struct check *c)
 {
 	vmha_autoipc struct vmha_ipc *ipc = NULL;
@@ -409,6 +440,7 @@ static int check_run(int argc, char **argv, struct vmha_err **err)
 		clusterd_check(&c);
 		clocks_check(&c);
 		networks_check(&c);
+		slots_check(&c);
 	}
 	peers_check(&c);
 	volumes_check(&c);
@@ -427,7 +459,8 @@ const struct vmha_command vmha_commands_cluster[] = {
 		.args = "",
 		.summary = "Check the whole cluster before the first role, and say what to do",
 		.help = "Nodes, quorum, fencing, clusterd and its version on all nodes, clocks, "
-			"networks for migrations,\nlibvirt of all nodes over TLS and its version, "
+			"networks for migrations,\ntheir slots, libvirt of all nodes over TLS and "
+			"its version, "
 			"volumes. Each line is ok, warn or fail, with what\nto do about it. What "
 			"lies on one host only: vmha node doctor. Exit status 0, or 3 when\n"
 			"something fails.\n",

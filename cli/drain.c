@@ -215,28 +215,6 @@ static bool host_stopping(void)
 	       vmha_str_starts(res.output, "stopping");
 }
 
-/* This node's own, else the cluster's; what the setting does not take is as if it was not set. */
-static int64_t shutdown_limit_s(const json_t *state, const char *node)
-{
-	const json_t *list = json_object_get(state, "settings");
-	struct vmha_settings settings;
-	size_t i;
-
-	vmha_settings_default(&settings);
-	for (i = 0; i < json_array_size(list); i++) {
-		const json_t *s = json_array_get(list, i);
-		const char *name = json_string_value(json_object_get(s, "name"));
-		const char *value = json_string_value(json_object_get(s, "value"));
-
-		if (name && value) {
-			(void)vmha_settings_put(&settings,
-						json_string_value(json_object_get(s, "node")), name,
-						value, NULL);
-		}
-	}
-	return vmha_settings_get(&settings, VMHA_SETTING_SHUTDOWN_DRAIN, node);
-}
-
 /*
  * Run while the host goes down: whatever happens must not hold it up for ever, so that a cluster
  * that is not there, or has no other node, is no failure.
@@ -246,6 +224,7 @@ static int shutdown_drain(struct drain *d, struct vmha_err **err)
 	vmha_autoerr struct vmha_err *why = NULL;
 	vmha_autojson json_t *state = NULL;
 	vmha_autofree char *self = NULL;
+	struct vmha_settings settings;
 	int64_t limit_s;
 	int r;
 
@@ -268,7 +247,8 @@ static int shutdown_drain(struct drain *d, struct vmha_err **err)
 		vmha_output_step("%s is drained already", self);
 		return 0;
 	}
-	limit_s = shutdown_limit_s(state, self);
+	vmha_view_settings(state, &settings);
+	limit_s = vmha_settings_get(&settings, VMHA_SETTING_SHUTDOWN_DRAIN, self);
 	if (limit_s == 0) {
 		vmha_output_step("the setting shutdown-drain is 0: not drained");
 		return 0;

@@ -486,3 +486,17 @@ json_t *vmha_view_drain(const json_t *state, const json_t *node)
 		      "moved", (json_int_t)i, "roles", left);
 	return o;
 }
+
+void vmha_view_settings(const json_t *state, struct vmha_settings *ret_settings)
+{
+	const json_t *list = json_object_get(state, "settings");
+	size_t i;
+
+	vmha_settings_default(ret_settings);
+	for (i = 0; i < json_array_size(list); i++) {
+		const json_t *s = json_array_get(list, i);
+
+		(void)vmha_settings_put(ret_settings, text_of(s, "node"), text_of(s, "name"),
+					text_of(s, "value"), NULL);
+	}
+}

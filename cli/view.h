@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/core/settings.h"
+
 /*
  * What clusterd's answer to `state` says, in words.  Pure: no clusterd is needed to test it.
  * Whatever the answer lacks (an older clusterd) is "" or -1.
@@ -77,6 +79,9 @@ json_t *vmha_view_row(const json_t *state, const json_t *migration);
 
 /** The migrations as such rows, open ones first. @param all ended too */
 json_t *vmha_view_rows(const json_t *state, bool all);
+
+/** The settings of the state; what a setting does not take is as if it was not set. */
+void vmha_view_settings(const json_t *state, struct vmha_settings *ret_settings);
 
 /** A node of the state, or NULL. */
 const json_t *vmha_view_node(const json_t *state, const char *name);

@@ -182,7 +182,7 @@ tests_unit_test_str_LDADD = tests/unit/libunit.a lib/libbase.a
 
 tests_unit_test_view_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DVMHA_SRCDIR='"$(abs_srcdir)"'
 tests_unit_test_view_SOURCES = tests/unit/test-view.c cli/view.c
-tests_unit_test_view_LDADD = tests/unit/libunit.a lib/libbase.a $(JANSSON_LIBS)
+tests_unit_test_view_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a $(JANSSON_LIBS)
 EXTRA_DIST += tests/unit/cli/state.json
 
 tests_unit_test_volume_SOURCES = tests/unit/test-volume.c

@@ -260,6 +260,20 @@ int vmha_pcmk_attribute_get(const char *node, const char *name, char **ret_value
 	return r < 0 ? vmha_err_set(err, r, "node %s has no attribute %s", node, name) : 0;
 }
 
+int vmha_pcmk_property_get(const char *name, char **ret_value, struct vmha_err **err)
+{
+	const char *const argv[] = { "crm_attribute", "--type",	 "crm_config", "--name", name,
+				     "--query",	      "--quiet", NULL };
+	vmha_autofree char *text = NULL;
+	int r = tool_run(argv, NULL, TOOL_TIMEOUT, &text, err);
+
+	if (r < 0) {
+		return r;
+	}
+	*ret_value = line_first(text);
+	return *ret_value ? 0 : vmha_err_set(err, -ENOMEM, "out of memory");
+}
+
 int vmha_pcmk_self(char **ret_name, struct vmha_err **err)
 {
 	static const char *const argv[] = { "crm_node", "--name", NULL };

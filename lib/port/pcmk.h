@@ -226,6 +226,9 @@ int vmha_pcmk_scores_choose(const char *xml, const char *role, const char *from,
 int vmha_pcmk_attribute_get(const char *node, const char *name, char **ret_value,
 			    struct vmha_err **err);
 
+/** A property of the cluster. @return 0; -ENOENT not set */
+int vmha_pcmk_property_get(const char *name, char **ret_value, struct vmha_err **err);
+
 /** As vmha_pcmk_attribute_get(), from what attrd_updater --output-as=xml printed. */
 int vmha_pcmk_attribute_parse(const char *xml, char **ret_value);
 

@@ -85,6 +85,7 @@ drained() {
 	local slots=$1 node=$2 begin start
 	shift 2
 	begin=$(date +%s%3N)
+	DRAIN_BEGIN=$begin
 	start=$(now_ms)
 	background sampler sampler >"$WORK/sampler.log"
 	on "$node" "$@" >"$WORK/drain.log" 2>&1 || {
@@ -123,6 +124,12 @@ bans() {
 	cluster cibadmin --query --xpath "//rsc_location[starts-with(@id,'vmha-drain-')]" 2>/dev/null | grep -c '<rsc_location' || true
 }
 
+# says_of_slots ok|warn: vmha cluster check
+says_of_slots() {
+	{ cluster vmha cluster check --output json || true; } |
+		jq -e ".checks[] | select(.check == \"slots\") | .state == \"$1\""
+}
+
 failed_back() {
 	local start
 	start=$(now_ms)
@@ -152,15 +159,27 @@ await 60 "node2 in the volume" node_joined node2
 await 60 "node3 in the volume" node_joined node3
 all_on node1 || fail "not all are on node1"
 
+step "Pacemaker's own throttle is told, and put aside: slots alone hold moves back"
+cluster vmha set migration-slots=2
+await 10 "the setting" says_of_slots warn
+cluster crm_attribute --name load-threshold --update 10000%
+await 10 "the property" says_of_slots ok
+cluster vmha set --reset migration-slots
+
 step "drain, one slot a node"
 cluster_from node2
 drained 1 node2 vmha drain node1 --wait --timeout 600
 step "resume, all come back"
 failed_back
 
-step "two slots a node; the host shuts down, and is back"
+step "two slots a node; the host shuts down, and is back" # the throttle has followed: 30 s
 cluster vmha set migration-slots=2
+lab slow mig 60mbit # so that copies overlap
+migrate_over mig
 drained 2 node1 vmha drain --shutdown
+(($(sampled_max) == 2)) || fail "by the processes there were never two at once"
+(($(records_max "$DRAIN_BEGIN") == 2)) || fail "by the records there were never two at once"
+lab slow mig off
 on node1 vmha resume --after-shutdown || fail "resume --after-shutdown"
 await 60 "node1 open" node1_open
 await 60 "node1 in the volume" node_joined node1

@@ -63,6 +63,22 @@ static void a_node_that_was_removed_is_said_to_be(void)
 	json_decref(state);
 }
 
+static void settings_of_the_state_are_those_that_hold(void)
+{
+	json_t *state = json_pack("{s:[{s:s,s:s,s:s},{s:s,s:s,s:s},{s:s,s:s,s:s}]}", "settings",
+				  "node", "", "name", "migration-slots", "value", "3", "node",
+				  "node2", "name", "migration-slots", "value", "17", "node", "",
+				  "name", "shutdown-drain", "value", "-1");
+	struct vmha_settings s;
+
+	vmha_view_settings(state, &s);
+	CHECK_INT(vmha_settings_get(&s, VMHA_SETTING_MIGRATION_SLOTS, "node2"), 3);
+	CHECK_INT(vmha_settings_get(&s, VMHA_SETTING_SHUTDOWN_DRAIN, "node2"), 600);
+	vmha_view_settings(NULL, &s);
+	CHECK_INT(vmha_settings_get(&s, VMHA_SETTING_MIGRATION_SLOTS, NULL), 1);
+	json_decref(state);
+}
+
 static void a_queued_one_says_whom_it_waits_for(void)
 {
 	json_t *state = state_load();
@@ -172,6 +188,7 @@ static void an_answer_without_fields_is_no_trouble(void)
 static const struct unit_test tests[] = {
 	UNIT_TEST(a_copy_says_how_far_it_is),
 	UNIT_TEST(a_node_that_was_removed_is_said_to_be),
+	UNIT_TEST(settings_of_the_state_are_those_that_hold),
 	UNIT_TEST(a_queued_one_says_whom_it_waits_for),
 	UNIT_TEST(an_ended_one_says_what_it_cost_or_why_not),
 	UNIT_TEST(a_vm_names_its_open_or_newest_migration),
