@@ -131,6 +131,14 @@ static void bans_add(struct drive_drain *n)
 	}
 }
 
+/* Its last move ended after the look: where it is will be seen in the next round. */
+static bool ended_since(const struct drive_drain *n, const struct vmha_drain_role *role)
+{
+	const struct vmha_mig *m = vmha_cluster_mig(n->c->cluster, role->mig);
+
+	return m && m->ended_seq > n->seq;
+}
+
 /* Bring the replicated list of this node's roles up to what is true. */
 static void roles_update(struct drive_drain *n, enum vmha_drain_state state)
 {
@@ -141,6 +149,9 @@ static void roles_update(struct drive_drain *n, enum vmha_drain_state state)
 		const struct vmha_drain_role *role = drive_drain_role(n, f->vm);
 		bool open = vmha_cluster_mig_of(n->c->cluster, f->vm) != NULL;
 
+		if (role && ended_since(n, role)) {
+			continue;
+		}
 		if (f->here &&
 		    (!role || (role->state == VMHA_DROLE_MOVED && !open) ||
 		     (role->state == VMHA_DROLE_FAILED && state == VMHA_DRAIN_CLOSING && !open))) {
