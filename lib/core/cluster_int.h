@@ -91,6 +91,8 @@ int cl_end(struct cl_turn *t, struct vmha_mig *m, enum vmha_mig_result result);
 int cl_end_kept(struct cl_turn *t, struct vmha_mig *m);
 int cl_ending(struct cl_turn *t, struct vmha_mig *m, enum vmha_ceffect_kind kind);
 int cl_settle(struct cl_turn *t, struct vmha_mig *m);
+/** What is being settled is not tried again: its drain was called off. */
+int cl_stay(struct cl_turn *t, struct vmha_mig *m);
 /** It goes on being settled, and holds nobody up any more. */
 int cl_stuck(struct cl_turn *t, struct vmha_mig *m);
 int cl_to_queue(struct cl_turn *t, struct vmha_mig *m);

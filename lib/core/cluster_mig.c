@@ -553,7 +553,7 @@ static const mig_action table[VMHA_MIG_PHASES_COUNT][CL_MIG_EVENTS_COUNT] = {
 	ON(ENDING, SOURCE_DOWN, ending_source_down),
 	ON(ENDING, TARGET_DOWN, nothing),
 	ON(ENDING, TARGET_CLOSED, nothing),
-	ON(ENDING, HOME_OPEN, nothing),
+	ON(ENDING, HOME_OPEN, cl_stay),
 
 	ON(ENDED, CANCEL, ended_cancel),
 };

@@ -108,6 +108,14 @@ int cl_settle(struct cl_turn *t, struct vmha_mig *m)
 	return cl_ending(t, m, VMHA_CEFFECT_SETTLE);
 }
 
+int cl_stay(struct cl_turn *t, struct vmha_mig *m)
+{
+	if (vmha_cluster_proto(t->st) >= 2) {
+		m->requeue = false;
+	}
+	return 0;
+}
+
 int cl_stuck(struct cl_turn *t, struct vmha_mig *m)
 {
 	if (m->stuck) {

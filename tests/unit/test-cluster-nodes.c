@@ -497,6 +497,24 @@ static void a_drain_is_called_off(void)
 	fixture_end(&f);
 }
 
+/* One that a recovery had broken off, and that is settled just then, does not go on either. */
+static void a_drain_is_called_off_amid_a_recovery(void)
+{
+	struct fixture f;
+	uint64_t id;
+
+	drained(&f);
+	id = drain_move(&f, "db", 1, 2, VMHA_CAUSE_DRAIN);
+	fixture_admitted(&f, id, 2);
+	fixture_ok(&f, VMHA_CEVENT_HANDED, 1, id, VMHA_RESULT_NONE);
+	CHECK_INT(fixture_say(&f, VMHA_CEVENT_DISTURBED, 2), 0);
+	CHECK(vmha_cluster_mig(f.st, id)->requeue);
+	CHECK_INT(drain_say(&f, VMHA_CEVENT_RESUME, 2, 1, VMHA_DRAIN_OPEN), 0);
+	fixture_ok(&f, VMHA_CEVENT_SETTLED, 1, id, VMHA_RESULT_KEPT);
+	CHECK_INT(fixture_phase(&f, id), VMHA_MIG_ENDED);
+	fixture_end(&f);
+}
+
 static const struct unit_test tests[] = {
 	UNIT_TEST(nodes_are_known),
 	UNIT_TEST(the_protocol_is_that_of_the_oldest_member),
@@ -515,6 +533,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(an_older_release_is_followed),
 	UNIT_TEST(a_drain_survives_its_performer),
 	UNIT_TEST(a_drain_is_called_off),
+	UNIT_TEST(a_drain_is_called_off_amid_a_recovery),
 };
 
 UNIT_MAIN(tests)
