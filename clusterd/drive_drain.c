@@ -117,6 +117,15 @@ static bool role_arrives(const struct drive_drain *n, const struct drive_fact *f
  *                                         above (ended_seq > seq)
  *                                         next round: the role is here, and leaves as any other;
  *                                         not here, the move was undone: it gets its ban
+ *
+ *   a move of a role from this node
+ *   -------------------------------
+ *   it failed, and is settled: heal has
+ *   Pacemaker forget the role's history
+ *                                         look: Pacemaker has the role nowhere
+ *   its probe finds the role here         a ban now, and Pacemaker would move it by itself, where
+ *                                         it likes, again and again, against the record of the
+ *                                         move that is settled.  So: no ban while it is open
  */
 static void bans_add(struct drive_drain *n)
 {

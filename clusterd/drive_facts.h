@@ -56,7 +56,8 @@ bool drive_drain_mode(enum vmha_drain_policy policy, enum vmha_mig_mode own, uns
 		      enum vmha_mig_mode *ret_mode);
 
 /**
- * May the role still come to @node, which takes no roles any more, by a move from before that?
+ * May the role still come to @node, which takes no roles any more, by a move from before that?  Or
+ * be here still: while a move from here is settled Pacemaker may not know where the role is.
  * @param seq events that were applied when the look at Pacemaker began which @fact comes from
  */
 bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, uint64_t seq,

@@ -182,13 +182,15 @@ bool drive_drain_arrives(const struct vmha_cluster *state, unsigned int node, ui
 
 	for (i = 0; i < state->migs_count; i++) {
 		const struct vmha_mig *m = &state->migs[i];
+		bool lasts;
 
 		if (strcmp(m->vm, fact->vm) != 0) {
 			continue;
 		}
 		open = open || m->phase != VMHA_MIG_ENDED;
 		/* one that ended after the look may have brought it meanwhile */
-		if (m->to == node && (m->phase != VMHA_MIG_ENDED || m->ended_seq > seq)) {
+		lasts = m->phase != VMHA_MIG_ENDED || m->ended_seq > seq;
+		if (lasts && (m->to == node || (m->from == node && !*fact->place))) {
 			return true;
 		}
 	}

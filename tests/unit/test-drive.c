@@ -120,6 +120,10 @@ static void a_role_that_a_move_brings_is_not_banned_yet(void)
 	m->phase = VMHA_MIG_ENDING; /* its agent is done, Pacemaker is not */
 	CHECK(drive_drain_arrives(state, 2, 10, &fact));
 	CHECK(!drive_drain_arrives(state, 1, 10, &fact)); /* leaves that one */
+	*fact.place = '\0';				  /* being healed: it may be there still */
+	CHECK(drive_drain_arrives(state, 1, 10, &fact));
+	CHECK(!drive_drain_arrives(state, 3, 10, &fact));
+	(void)snprintf(fact.place, sizeof(fact.place), "n1");
 	fact.migrating = true;
 	CHECK(!drive_drain_arrives(state, 3, 10, &fact)); /* goes elsewhere */
 	fact.migrating = false;
