@@ -275,7 +275,7 @@ static int flood(unsigned int count, char *body)
 
 static int crowd(unsigned int count)
 {
-	qb_ipcc_connection_t **all = calloc(count, sizeof(*all));
+	qb_ipcc_connection_t **all = calloc(count, sizeof(qb_ipcc_connection_t *));
 	unsigned int connected = 0;
 	unsigned int i;
 
