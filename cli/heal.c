@@ -52,6 +52,10 @@ static const char *witness_word(enum vmha_virt_witness w)
 		return "paused by its watchdog";
 	case VMHA_VIRT_PAUSED_MIGRATION:
 		return "paused in a migration";
+	case VMHA_VIRT_POSTCOPY:
+		return "source of a post-copy";
+	case VMHA_VIRT_POSTCOPY_BROKEN:
+		return "in a post-copy that broke off";
 	case VMHA_VIRT_PAUSED:
 	case VMHA_VIRT_PAUSED_OTHER:
 		return "paused";
@@ -90,6 +94,8 @@ static void node_ask(const struct patient *p, const char *node, struct finding *
 	case VMHA_VIRT_PAUSED_IOERROR:
 	case VMHA_VIRT_PAUSED_WATCHDOG:
 	case VMHA_VIRT_PAUSED_MIGRATION:
+	case VMHA_VIRT_POSTCOPY:
+	case VMHA_VIRT_POSTCOPY_BROKEN:
 	case VMHA_VIRT_PAUSED_OTHER:
 	case VMHA_VIRT_CRASHED:
 	default:
@@ -195,6 +201,7 @@ int vmha_heal_abort(const struct vmha_role_record *rec, const char *node, struct
 /* Outgoing jobs only: an incoming one ends with its source's. @return 1 there was one */
 static int job_abort_on(const struct patient *p, const char *node)
 {
+	enum vmha_virt_witness w = VMHA_VIRT_SILENT;
 	struct vmha_virt_job job = { 0 };
 	vmha_autofree char *address = NULL;
 
@@ -202,6 +209,10 @@ static int job_abort_on(const struct patient *p, const char *node)
 	    vmha_virt_job(address, p->rec.uuid, ANSWER, &job, NULL) < 0 ||
 	    (job.kind != VMHA_VIRT_JOB_OUT && job.kind != VMHA_VIRT_JOB_OTHER)) {
 		return 0;
+	}
+	if (vmha_virt_ask_at(address, p->rec.uuid, ANSWER, &w, NULL) == 0 &&
+	    w == VMHA_VIRT_POSTCOPY) {
+		return 1; /* it cannot be aborted: the guest runs on the target by now */
 	}
 	vmha_output_step("%s: aborting the move that node %s still works on", p->role->name, node);
 	(void)vmha_virt_job_abort(address, p->rec.uuid, ANSWER, NULL);

@@ -183,7 +183,8 @@ static int result_tell(const struct vmha_view_move *m, const json_t *record, str
 				    strcmp(m->result, "KEPT") == 0 ? ". It runs on " : "",
 				    strcmp(m->result, "KEPT") == 0 ? m->from : "");
 	}
-	vmha_output_step("%s runs on %s (%s)", m->vm, m->to, total ? total : "");
+	vmha_output_step("%s runs on %s (%s)%s%s", m->vm, m->to, total ? total : "",
+			 *m->reason ? ": " : "", m->reason);
 	return vmha_output_json(json_pack("{s:I, s:s, s:s, s:s, s:s, s:O}", "id", (json_int_t)m->id,
 					  "name", m->vm, "from", m->from, "to", m->to, "result",
 					  "moved", "move", record));

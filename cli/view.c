@@ -153,7 +153,6 @@ static const char *state_words(const char *state)
 		{ "SAVED", "memory saved" },
 		{ "RESTORING", "restoring memory" },
 		{ "POSTCOPY", "runs on the target, memory follows" },
-		{ "POSTCOPY_BROKEN", "runs on the target, which waits for memory it has not got" },
 		{ "KEPT", "it stays" },
 		{ "UNSURE", "neither end confirms: finding out" },
 		{ "DONE", "arrived" },

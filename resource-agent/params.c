@@ -75,9 +75,11 @@ int vm_params_read(struct vm_params *ret_params, struct vmha_err **err)
 				    p.migration_mode);
 	}
 	p.on_stall = vmha_ocf_text("OCF_RESKEY_on_stall", "giveup");
-	if (!vmha_str_eq(p.on_stall, "giveup") && !vmha_str_eq(p.on_stall, "quick")) {
+	if (!vmha_str_eq(p.on_stall, "giveup") && !vmha_str_eq(p.on_stall, "quick") &&
+	    !vmha_str_eq(p.on_stall, "postcopy")) {
 		return vmha_err_set(err, -EINVAL,
-				    "parameter on_stall must be giveup or quick, not '%s'",
+				    "parameter on_stall must be giveup, quick or postcopy, not "
+				    "'%s'",
 				    p.on_stall);
 	}
 	r = times_read(&p, err);

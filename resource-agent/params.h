@@ -29,11 +29,13 @@
 	  "for some seconds; needs no migration network. auto: live, and quick where the VM\n"     \
 	  "changes its memory faster than it can be copied.")                                      \
 	X(on_stall, "string", "giveup", 0, 0, 0, 0,                                                \
-	  "Live move does not converge: giveup or quick",                                          \
+	  "Live move does not converge: giveup, quick or postcopy",                                \
 	  "What becomes of a live move of a VM that changes its memory as fast as it is copied.\n" \
 	  "giveup: it stays where it is. quick: it is moved quickly instead, and stands still "    \
 	  "for\n"                                                                                  \
-	  "some seconds; migration_mode=auto means the same.")                                     \
+	  "some seconds; migration_mode=auto means the same. postcopy: it goes on on the other\n"  \
+	  "node at once, and fetches its memory as it needs it. If either node or the network\n"   \
+	  "between them fails meanwhile, its memory is lost and it is started again.")             \
 	X(graceful_s, "integer", "90", 0, 0, 0, 3600, "Time to power off by itself, seconds",      \
 	  "What a VM gets at stop to power off by itself after its power button was pressed, in\n" \
 	  "seconds, within the timeout of the stop operation less 15 s; then it is ended by\n"     \

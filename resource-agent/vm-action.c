@@ -256,6 +256,7 @@ int main(int argc, char **argv)
 	}
 	(void)vmha_move_mode_parse(p.migration_mode, &act->mode);
 	act->quick_on_stall = vmha_str_eq(p.on_stall, "quick");
+	act->postcopy_on_stall = vmha_str_eq(p.on_stall, "postcopy");
 	act->graceful = VMHA_SPAN_S(p.graceful_s);
 	act->policy = p.policy;
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {

@@ -10,6 +10,8 @@ static bool virt_claims_guest(enum vmha_virt_witness virt)
 	case VMHA_VIRT_PAUSED_IOERROR:
 	case VMHA_VIRT_PAUSED_WATCHDOG:
 	case VMHA_VIRT_PAUSED_MIGRATION:
+	case VMHA_VIRT_POSTCOPY:
+	case VMHA_VIRT_POSTCOPY_BROKEN:
 	case VMHA_VIRT_PAUSED_OTHER:
 		return true;
 	case VMHA_VIRT_UNASKED:
@@ -35,6 +37,8 @@ static bool virt_may_run(enum vmha_virt_witness virt)
 	case VMHA_VIRT_PAUSED_IOERROR:
 	case VMHA_VIRT_PAUSED_WATCHDOG:
 	case VMHA_VIRT_PAUSED_MIGRATION:
+	case VMHA_VIRT_POSTCOPY:
+	case VMHA_VIRT_POSTCOPY_BROKEN:
 	case VMHA_VIRT_PAUSED_OTHER:
 	case VMHA_VIRT_CRASHED:
 	case VMHA_VIRT_SHUTOFF:
@@ -143,6 +147,10 @@ static const char *virt_name(enum vmha_virt_witness virt)
 		return "paused by watchdog";
 	case VMHA_VIRT_PAUSED_MIGRATION:
 		return "paused for migration";
+	case VMHA_VIRT_POSTCOPY:
+		return "paused, its memory is being fetched";
+	case VMHA_VIRT_POSTCOPY_BROKEN:
+		return "in a post-copy that broke off";
 	case VMHA_VIRT_PAUSED_OTHER:
 		return "paused";
 	case VMHA_VIRT_CRASHED:

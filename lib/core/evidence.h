@@ -43,6 +43,8 @@ enum vmha_virt_witness {
 	VMHA_VIRT_PAUSED_IOERROR,
 	VMHA_VIRT_PAUSED_WATCHDOG,
 	VMHA_VIRT_PAUSED_MIGRATION, /* source in or after switchover, or incoming */
+	VMHA_VIRT_POSTCOPY,	    /* source, the target fetches its memory from it */
+	VMHA_VIRT_POSTCOPY_BROKEN,  /* source or target: the rest of the memory will not come */
 	VMHA_VIRT_PAUSED_OTHER,
 	VMHA_VIRT_CRASHED,
 	VMHA_VIRT_SHUTOFF,

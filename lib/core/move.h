@@ -32,7 +32,8 @@ enum vmha_move_party {
 	X(UNSURE, ONE, ONE, false)                                                                 \
 	X(SAVING, NOBODY, ONE, false)                                                              \
 	X(SAVED, NOBODY, NOBODY, false)                                                            \
-	X(RESTORING, NOBODY, NOBODY, false)
+	X(RESTORING, NOBODY, NOBODY, false)                                                        \
+	X(POSTCOPY, ONE, ONE, false)
 
 #define VMHA_MOVE_EVENTS(X)                                                                        \
 	X(ADMITTED)                                                                                \
@@ -49,9 +50,10 @@ enum vmha_move_party {
 	X(CONFIRMED) /* confirmed: runs on the target with its lease */                            \
 	X(LOST)	     /* neither end confirms */                                                    \
 	X(CLEANED)                                                                                 \
-	X(SAVED)   /* memory is on the volume, with its record, durable */                         \
-	X(RESTORE) /* the target begins */                                                         \
-	X(FRESH)   /* the memory could not be used: booted instead */
+	X(SAVED)    /* memory is on the volume, with its record, durable */                        \
+	X(RESTORE)  /* the target begins */                                                        \
+	X(POSTCOPY) /* the guest is to run on the target before its memory is there */             \
+	X(FRESH)    /* the memory could not be used: booted instead */
 
 enum vmha_move_state {
 #define X(name_, guest_, lease_, final_) VMHA_MOVE_##name_,

@@ -24,8 +24,8 @@ struct vmha_plan_network {
 struct vmha_plan {
 	uint64_t id; /* of the record in the cluster */
 	char trace[VMHA_ID_SIZE];
-	char mode[8];	  /* "live", "quick", "auto"; "": the role's own */
-	char on_stall[8]; /* "quick", "giveup"; "": the role's own */
+	char mode[8];	   /* "live", "quick", "auto"; "": the role's own */
+	char on_stall[16]; /* "quick", "postcopy", "giveup"; "": the role's own */
 	unsigned int networks_count;
 	struct vmha_plan_network networks[VMHA_PLAN_NETWORKS_MAX]; /* in order of use */
 	char excluded[512];   /* for people: networks that cannot be used, and why; "" none */

@@ -327,6 +327,13 @@ int vmha_virt_job_abort(const char *address, const char *uuid, struct vmha_span 
 	return call_run(&req, timeout, NULL, err);
 }
 
+int vmha_virt_postcopy(const char *uuid, struct vmha_span timeout, struct vmha_err **err)
+{
+	struct vmha_virt_request req = { .uuid = uuid, .verb = VMHA_VIRT_DO_POSTCOPY };
+
+	return call_run(&req, timeout, NULL, err);
+}
+
 struct vmha_virt_migration {
 	struct call call;
 };

@@ -113,9 +113,14 @@ int vmha_virt_job(const char *address, const char *uuid, struct vmha_span timeou
 int vmha_virt_job_completed(const char *address, const char *uuid, struct vmha_span timeout,
 			    struct vmha_virt_job *ret_job, struct vmha_err **err);
 /** Abort its running job; where QEMU hangs in the end of it (after 3 s), cut its connections.
- * @return 0, also when there is none */
+ * Not in a post-copy: the guest needs it.
+ * @return 0, also when there is none; -EBUSY it is a post-copy */
 int vmha_virt_job_abort(const char *address, const char *uuid, struct vmha_span timeout,
 			struct vmha_err **err);
+
+/** Let the guest of a running migration go on on the target now, its memory follows.  It returns
+ * when libvirt has begun it, and there is no way back then. @return 0; -ETIMEDOUT it may have */
+int vmha_virt_postcopy(const char *uuid, struct vmha_span timeout, struct vmha_err **err);
 
 /** A peer-to-peer live migration under way: libvirtd carries it, this process only waits. */
 struct vmha_virt_migration;
@@ -127,6 +132,7 @@ struct vmha_virt_migrate_options {
 	unsigned int streams; /* parallel connections for the memory; 1: none */
 	const char *compression; /* of parallel streams: "zlib", "zstd"; NULL or "none": none */
 	bool tls;		 /* of the memory; control is always encrypted */
+	bool postcopy;		 /* may become one: vmha_virt_postcopy(); one stream only */
 	bool autoconverge;	 /* slow a guest down that changes memory too fast */
 	uint64_t bandwidth_mib;	 /* a second; 0: no limit */
 };

@@ -61,9 +61,10 @@ static enum vmha_virt_witness witness_paused(int reason)
 	case VIR_DOMAIN_PAUSED_CRASHED:
 		return VMHA_VIRT_CRASHED;
 	case VIR_DOMAIN_PAUSED_MIGRATION:
+		return VMHA_VIRT_PAUSED_MIGRATION;
 	case VIR_DOMAIN_PAUSED_POSTCOPY:
 	case VIR_DOMAIN_PAUSED_POSTCOPY_FAILED:
-		return VMHA_VIRT_PAUSED_MIGRATION;
+		return VMHA_VIRT_POSTCOPY;
 	default:
 		return VMHA_VIRT_PAUSED_OTHER;
 	}
@@ -73,6 +74,8 @@ static enum vmha_virt_witness witness_of(int state, int reason)
 {
 	switch (state) {
 	case VIR_DOMAIN_RUNNING:
+		return reason == VIR_DOMAIN_RUNNING_POSTCOPY_FAILED ? VMHA_VIRT_POSTCOPY_BROKEN
+								    : VMHA_VIRT_RUNNING;
 	case VIR_DOMAIN_BLOCKED:
 		return VMHA_VIRT_RUNNING;
 	case VIR_DOMAIN_PAUSED:
@@ -87,6 +90,30 @@ static enum vmha_virt_witness witness_of(int state, int reason)
 	default:
 		return VMHA_VIRT_SILENT;
 	}
+}
+
+/*
+ * A source: libvirt calls a post-copy failed as soon as it has lost the other libvirtd, while the
+ * two QEMUs may go on and end it well.  Only QEMU knows.  (On the target libvirt lets nobody ask it
+ * meanwhile.)
+ */
+static enum vmha_virt_witness witness_postcopy(virDomainPtr dom)
+{
+	static const char *const broken[] = { "\"status\": \"postcopy-paused\"",
+					      "\"status\":\"postcopy-paused\"",
+					      "\"status\": \"failed\"", "\"status\":\"failed\"" };
+	char *text = NULL;
+	bool over = false;
+	size_t i;
+
+	if (virDomainQemuMonitorCommand(dom, "{\"execute\":\"query-migrate\"}", &text, 0) < 0) {
+		return VMHA_VIRT_POSTCOPY;
+	}
+	for (i = 0; text && i < sizeof(broken) / sizeof(broken[0]); i++) {
+		over = over || strstr(text, broken[i]);
+	}
+	free(text);
+	return over ? VMHA_VIRT_POSTCOPY_BROKEN : VMHA_VIRT_POSTCOPY;
 }
 
 static int run_ask(virConnectPtr conn, const struct vmha_virt_request *req,
@@ -107,6 +134,9 @@ static int run_ask(virConnectPtr conn, const struct vmha_virt_request *req,
 		r = r == -ENOENT ? 0 : r;
 	} else {
 		reply->witness = witness_of(state, reason);
+		if (reply->witness == VMHA_VIRT_POSTCOPY) {
+			reply->witness = witness_postcopy(dom);
+		}
 	}
 	virDomainFree(dom);
 	return r;
@@ -203,7 +233,16 @@ static int domain_abort(virDomainPtr dom, const struct vmha_virt_request *req,
 	struct vmha_mono patience = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(3));
 	char *result = NULL;
 
+	int state = 0;
+	int reason = 0;
+
 	(void)req;
+	if (virDomainGetState(dom, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED &&
+	    (reason == VIR_DOMAIN_PAUSED_POSTCOPY || reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)) {
+		(void)snprintf(reply->error, sizeof(reply->error),
+			       "its guest runs on the target and fetches its memory from here");
+		return -EBUSY;
+	}
 	if (virDomainAbortJob(dom) < 0 && virGetLastErrorCode() != VIR_ERR_OPERATION_INVALID) {
 		return vmha_virt_fail(reply);
 	}
@@ -357,6 +396,7 @@ static int domain_migrate(virDomainPtr dom, const struct vmha_virt_request *req,
 
 	flags |= o->tls ? VIR_MIGRATE_TLS : 0;
 	flags |= o->streams > 1 ? VIR_MIGRATE_PARALLEL : 0;
+	flags |= o->postcopy ? VIR_MIGRATE_POSTCOPY : 0;
 	flags |= o->autoconverge ? VIR_MIGRATE_AUTO_CONVERGE : 0;
 	flags |= o->shared_unsafe ? VIR_MIGRATE_UNSAFE : 0;
 	if (dconn && uri && params_fill(o, uri, &p) == 0) {
@@ -366,6 +406,13 @@ static int domain_migrate(virDomainPtr dom, const struct vmha_virt_request *req,
 	}
 	virTypedParamsFree(p.params, p.count);
 	return r;
+}
+
+static int domain_postcopy(virDomainPtr dom, const struct vmha_virt_request *req,
+			   struct vmha_virt_reply *reply)
+{
+	(void)req;
+	return virDomainMigrateStartPostCopy(dom, 0) < 0 ? vmha_virt_fail(reply) : 0;
 }
 
 static int domain_cpu(virDomainPtr dom, const struct vmha_virt_request *req,
@@ -414,6 +461,7 @@ ON_DOMAIN(qmp)
 ON_DOMAIN(abort)
 ON_DOMAIN(job)
 ON_DOMAIN(migrate)
+ON_DOMAIN(postcopy)
 ON_DOMAIN(cpu)
 
 static int (*const runs[])(virConnectPtr conn, const struct vmha_virt_request *req,
@@ -425,7 +473,7 @@ static int (*const runs[])(virConnectPtr conn, const struct vmha_virt_request *r
 	[VMHA_VIRT_DO_ABORT] = run_abort,	[VMHA_VIRT_DO_JOB] = run_job,
 	[VMHA_VIRT_DO_MIGRATE] = run_migrate,	[VMHA_VIRT_DO_CPU] = run_cpu,
 	[VMHA_VIRT_DO_HOST] = run_host,		[VMHA_VIRT_DO_HOST_CPU] = run_host_cpu,
-	[VMHA_VIRT_DO_BASELINE] = run_baseline,
+	[VMHA_VIRT_DO_BASELINE] = run_baseline, [VMHA_VIRT_DO_POSTCOPY] = run_postcopy,
 };
 
 static int child_work(const struct vmha_virt_request *req, struct vmha_virt_reply *reply)

@@ -30,6 +30,7 @@ struct vmha_action {
 	char trace[VMHA_ID_SIZE];  /* of this action */
 	enum vmha_move_mode mode;  /* parameter migration_mode */
 	bool quick_on_stall;	   /* a live move that does not converge becomes a quick one */
+	bool postcopy_on_stall;	   /* likewise, it becomes a post-copy where that is possible */
 	struct vmha_guest_policy policy; /* parameters on_... */
 	struct vmha_span graceful;	 /* what a guest gets to power off by itself */
 };

@@ -13,6 +13,7 @@
 #include "lib/base/str.h"
 #include "lib/port/qmp.h"
 #include "lib/port/virt.h"
+#include "lib/role/moving.h"
 #include "lib/role/peers.h"
 #include "lib/role/process.h"
 #include "lib/role/volume.h"
@@ -206,6 +207,48 @@ static enum vmha_rule rule_retake(const struct vmha_action *act, struct vmha_obs
 	}
 }
 
+/*
+ * Post-copy (libvirt 9.0, QEMU 7.2; src/qemu/qemu_migration.c):
+ *
+ *   source (here)                          target
+ *   move record: POSTCOPY, durable         incoming, paused (-S)
+ *   migrate-start-postcopy
+ *   QEMU stops the guest, makes its
+ *   images inactive; STOP: libvirt
+ *   releases the lease (lver L)            has device state, still paused
+ *   "postcopy-active": libvirtd asks
+ *   the target to finish                   acquires (L+1), or ends; then "cont": runs
+ *   paused, sends pages                    fetches what it touches
+ *   all sent: ends                         all there: ends nothing
+ *
+ * So two never run, and the lease passes as ever.  But between the last two lines the lease is
+ * foreign, and the process here is not stale: no QEMU in "postcopy-active" resumes by itself
+ * ("cont" is refused: migration is not finalized).  Without the lease rule's usual SIGKILL:
+ *
+ *   target's host lost, or its QEMU dead   broken, or the target is offline: killed as stale
+ *   the network broke                      both "postcopy-paused": broken, killed as stale
+ *   post-copy never began, the copy
+ *   failed and QEMU resumed here           libvirt says it runs: the usual rule
+ *   libvirtd here is silent                the record tells; nothing is retaken (the target
+ *                                          could not acquire) and nothing killed
+ */
+bool vmha_source_feeds(const struct vmha_action *act, const struct vmha_observation *obs)
+{
+	struct vmha_peer peer = { .online = true };
+	struct vmha_moving m = { 0 };
+	bool told = vmha_moving_load(act, &m, NULL) == 0 && m.state == VMHA_MOVE_POSTCOPY &&
+		    vmha_str_eq(m.rec.from, act->node);
+
+	if (obs->w.process != VMHA_PROCESS_ALIVE || obs->w.lease == VMHA_LEASE_HELD) {
+		return false;
+	}
+	if (obs->w.virt != VMHA_VIRT_POSTCOPY &&
+	    !(told && (obs->w.virt == VMHA_VIRT_SILENT || obs->w.virt == VMHA_VIRT_ABSENT))) {
+		return false;
+	}
+	return !told || vmha_peer_find(m.rec.to, &peer, NULL) < 0 || peer.online;
+}
+
 static enum vmha_rule rule_registered(const struct vmha_action *act, struct vmha_observation *obs)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
@@ -222,6 +265,9 @@ static enum vmha_rule rule_registered(const struct vmha_action *act, struct vmha
 	}
 	if (vmha_run_lver(act, obs, &lver) < 0 && !obs->verdict.lease_missing) {
 		/* never held it: an incoming skeleton, or libvirt starts or restores it just now */
+		return VMHA_RULE_PAUSED;
+	}
+	if (vmha_source_feeds(act, obs)) {
 		return VMHA_RULE_PAUSED;
 	}
 	if (foreign) {

@@ -21,6 +21,13 @@ enum vmha_rule {
  */
 enum vmha_rule vmha_lease_rule(const struct vmha_action *act, struct vmha_observation *obs);
 
+/**
+ * Does the process of @obs still hold memory that its guest, which runs on the target of a
+ * post-copy, is going to fetch?  Then it is no stale memory, and its end would be the guest's.
+ * Not once the cluster has lost the target.
+ */
+bool vmha_source_feeds(const struct vmha_action *act, const struct vmha_observation *obs);
+
 const char *vmha_rule_name(enum vmha_rule rule);
 
 /**

@@ -91,7 +91,8 @@ static void statistics(const struct vmha_action *act, struct vmha_moving *m)
 
 	m->rec.total_ms = vmha_span_ms(vmha_mono_diff(m->begun, vmha_mono_now()));
 	if (*m->rec.address &&
-	    vmha_virt_job_completed(m->rec.address, act->rec.uuid, ASK_PATIENCE, &job, NULL) == 0) {
+	    vmha_virt_job_completed(m->rec.address, act->rec.uuid, ASK_PATIENCE, &job, NULL) == 0 &&
+	    job.has_stats) { /* libvirt keeps none of a post-copy */
 		m->rec.blackout_ms = job.downtime_ms;
 		m->rec.bytes = (int64_t)job.processed_bytes;
 	}
@@ -173,6 +174,19 @@ static int conclude(const struct live *l, int settled, const struct vmha_observa
 			    why ? why : "the migration ended");
 }
 
+/* What its role has risked has come: Pacemaker is to look on the target, and start it again. */
+static int postcopy_lost(const struct live *l, const char *why, struct vmha_err **err)
+{
+	vmha_link_say(
+		l->m->link, l->m,
+		"the memory of %s is lost, it is started again: its post-copy to %s broke off "
+		"(%s)",
+		l->act->role.name, l->m->rec.to, why ? why : "the migration ended");
+	(void)vmha_moving_step(l->act, l->m, VMHA_EVENT_LOST,
+			       "its post-copy broke off, it was started again");
+	return vmha_present_forget(l->act, err);
+}
+
 /* Follow one job to its end and find out what came of it. @param[out] ret_r what libvirt said
  * @return as vmha_live_run(); -EAGAIN no memory had flowed: it may be tried otherwise */
 static int follow(struct live *l, struct vmha_virt_migration *job, bool attach, int *ret_r,
@@ -182,6 +196,7 @@ static int follow(struct live *l, struct vmha_virt_migration *job, bool attach, 
 	vmha_autoerr struct vmha_err *doubt = NULL;
 	vmha_autoerr struct vmha_err *e = NULL;
 	const char *why = NULL;
+	bool broken = false;
 	int settled;
 
 	*ret_r = vmha_watch_job(l->act, l->m, l->obs, job, &l->w, &e);
@@ -193,19 +208,45 @@ static int follow(struct live *l, struct vmha_virt_migration *job, bool attach, 
 	} else if (*ret_r < 0 && !attach) {
 		why = vmha_err_text(e);
 	}
+	if (*ret_r < 0 && l->m->state == VMHA_MOVE_POSTCOPY) {
+		broken = !vmha_watch_postcopy(l->act, l->m, l->obs, &l->w);
+	}
 	settled = vmha_settle(l->act, l->m->rec.to, l->m->rec.lver, l->obs, &doubt);
 	if (settled == VMHA_SETTLED_HERE && l->m->state == VMHA_MOVE_CONNECTING && !l->w.aborted &&
 	    l->obs->verdict.healthy) {
 		return vmha_err_set(err, -EAGAIN, "%s", why ? why : "the migration ended");
 	}
+	if (l->w.processed > 0 && l->m->rec.bytes < 0 && settled == VMHA_SETTLED_TARGET) {
+		l->m->rec.bytes = (int64_t)l->w.processed; /* as last seen */
+	}
+	if (broken && (settled == VMHA_SETTLED_TARGET || settled == VMHA_SETTLED_GONE)) {
+		return postcopy_lost(l, why, err);
+	}
 	return conclude(l, settled, &was, why, vmha_err_text(doubt), err);
 }
 
+/* QEMU asks its kernel only now (userfaultfd), on the target, and libvirt passes its words on. */
+static bool about_postcopy(const char *why)
+{
+	return strcasestr(why, "postcopy") || strcasestr(why, "post-copy");
+}
+
 /* What an older QEMU or libvirt does not know is left out, one thing after the other. */
-static bool reduce(struct live *l, const char *why)
+static bool reduce(struct live *l, const struct vmha_plan *plan, const char *why)
 {
 	struct vmha_virt_migrate_options *o = &l->options;
 
+	if (o->postcopy) {
+		vmha_link_say(l->m->link, l->m,
+			      "%s is moved without a possible post-copy, which is not possible "
+			      "here (%s): if it does not get across it %s",
+			      l->act->role.name, why,
+			      l->act->quick_on_stall ? "is moved quick" : "stays");
+		o->postcopy = false;
+		o->streams = plan->streams;
+		o->compression = plan->compression;
+		return true;
+	}
 	if (o->compression && strcmp(o->compression, "none") != 0) {
 		vmha_link_say(l->m->link, l->m,
 			      "%s is moved without compression: %s of several streams is not "
@@ -231,6 +272,7 @@ static int attempt(struct live *l, const struct vmha_plan *plan, int *ret_r, str
 	int r;
 
 	vmha_watch_begin(&l->w, VMHA_SPAN_S(plan->stall_s), l->give_up);
+	l->w.postcopy = l->options.postcopy;
 	l->options.address = l->m->rec.address;
 	vmha_link_network(l->m->link, l->m->network, l->m->rec.address, NULL);
 	r = vmha_virt_migrate_start(l->act->rec.uuid, &l->options, &job, err);
@@ -282,7 +324,9 @@ static int over_networks(struct live *l, const struct vmha_plan *plan, struct vm
 		}
 		(void)vmha_moving_step(l->act, l->m, VMHA_EVENT_NEXT, vmha_err_text(e));
 		*l->m->rec.reason = '\0'; /* of this attempt only */
-		same = said == -ENOTSUP && reduce(l, vmha_err_text(e));
+		same = (said == -ENOTSUP ||
+			(l->options.postcopy && about_postcopy(vmha_err_text(e)))) &&
+		       reduce(l, plan, vmha_err_text(e));
 		if (!same) {
 			vmha_connect_failed(&c, l->m, vmha_err_text(e));
 			c.deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(2));
@@ -302,7 +346,7 @@ int vmha_live_run(const struct vmha_action *act, struct vmha_moving *moving,
 	vmha_autoerr struct vmha_err *e = NULL;
 
 	half.ns /= 2;
-	if (act->quick_on_stall) { /* the second half of the time belongs to the quick move */
+	if (act->quick_on_stall || act->postcopy_on_stall) { /* the second half is for these */
 		l.give_up = vmha_mono_add(vmha_mono_now(), half);
 	}
 	if (target_check(act, moving, &e) < 0) {
@@ -315,7 +359,12 @@ int vmha_live_run(const struct vmha_action *act, struct vmha_moving *moving,
 		.tls = plan->tls,
 		.autoconverge = plan->autoconverge,
 		.bandwidth_mib = plan->bandwidth_mib,
+		.postcopy = act->postcopy_on_stall,
 	};
+	if (l.options.postcopy) { /* QEMU refuses both at once */
+		l.options.streams = 1;
+		l.options.compression = NULL;
+	}
 	(void)vmha_moving_step(act, moving, VMHA_EVENT_READY, NULL);
 	return over_networks(&l, plan, err);
 }

@@ -20,8 +20,9 @@
 #include "lib/role/present.h"
 #include "lib/role/quick.h"
 
-#define SETTLE	     VMHA_SPAN_S(5)
-#define ASK_PATIENCE VMHA_SPAN_S(5)
+#define SETTLE		VMHA_SPAN_S(5)
+#define ASK_PATIENCE	VMHA_SPAN_S(5)
+#define BROKEN_PATIENCE VMHA_SPAN_S(5) /* libvirt may have lost the source only */
 
 /* The wish counts once, for its target, until it expires. */
 static void wish_take(const struct vmha_action *act, const char *target,
@@ -80,7 +81,7 @@ static bool attach(const struct vmha_action *act, const char *target, struct vmh
 	}
 	if (vmha_moving_open(act, m) && vmha_str_eq(m->rec.to, target) &&
 	    (m->state == VMHA_MOVE_CONNECTING || m->state == VMHA_MOVE_COPYING ||
-	     m->state == VMHA_MOVE_SWITCHOVER)) {
+	     m->state == VMHA_MOVE_SWITCHOVER || m->state == VMHA_MOVE_POSTCOPY)) {
 		vmha_log(VMHA_LOG_INFO, "mig=%s vm=%s is under way to %s: followed", m->rec.trace,
 			 act->role.name, target);
 		return true;
@@ -103,6 +104,7 @@ static void plan_apply(struct vmha_action *act, const struct vmha_plan *plan)
 	}
 	if (*plan->on_stall) {
 		act->quick_on_stall = vmha_str_eq(plan->on_stall, "quick");
+		act->postcopy_on_stall = vmha_str_eq(plan->on_stall, "postcopy");
 	}
 	if (act->mode == VMHA_MODE_AUTO) {
 		act->quick_on_stall = true;
@@ -276,8 +278,19 @@ int vmha_migrate_to(const struct vmha_action *act, const char *target, struct vm
 	return r;
 }
 
+/* Nothing more will come: its post-copy broke off, here already running or not yet. */
+static bool is_lost(const struct vmha_action *act, const struct vmha_observation *obs)
+{
+	struct vmha_moving m = { 0 };
+
+	return obs->w.virt == VMHA_VIRT_POSTCOPY_BROKEN ||
+	       (vmha_present_is_incoming(act, obs) && vmha_moving_load(act, &m, NULL) == 0 &&
+		m.state == VMHA_MOVE_UNSURE);
+}
+
 int vmha_migrate_from(const struct vmha_action *act, struct vmha_err **err)
 {
+	struct vmha_mono patient = vmha_mono_add(vmha_mono_now(), BROKEN_PATIENCE);
 	struct vmha_observation obs = { 0 };
 	struct vmha_moving m = { 0 };
 	bool quick = vmha_moving_load(act, &m, NULL) == 0 &&
@@ -294,6 +307,12 @@ int vmha_migrate_from(const struct vmha_action *act, struct vmha_err **err)
 			vmha_log(VMHA_LOG_INFO, "vm=%s has arrived on %s (%s)", act->role.name,
 				 act->node, obs.text);
 			return r;
+		}
+		if (vmha_mono_passed(patient) && is_lost(act, &obs)) {
+			return vmha_err_set(err, -EIO,
+					    "%s has to be started again: the rest of its memory "
+					    "did not come (%s)",
+					    act->role.name, obs.text);
 		}
 		if (obs.verdict.place == VMHA_PLACE_NOT_RUNNING) {
 			return quick ? vmha_quick_restore(act, err)

@@ -76,6 +76,13 @@ static enum vmha_monitor present_paused(const struct vmha_action *act, struct vm
 			     err);
 	case VMHA_VIRT_PAUSED_MIGRATION:
 		return present_migrating(act, obs, err);
+	case VMHA_VIRT_POSTCOPY_BROKEN:
+		(void)vmha_err_set(err, -EIO,
+				   "%s on %s has to be started again: its post-copy broke off, the "
+				   "rest of its memory is lost",
+				   act->role.name, act->node);
+		return VMHA_MONITOR_FAILED;
+	case VMHA_VIRT_POSTCOPY:
 	case VMHA_VIRT_UNASKED:
 	case VMHA_VIRT_SILENT:
 	case VMHA_VIRT_ABSENT:
@@ -95,6 +102,11 @@ static enum vmha_monitor present(const struct vmha_action *act, struct vmha_obse
 	if (vmha_present_is_incoming(act, obs)) {
 		vmha_log(VMHA_LOG_INFO, "vm=%s node=%s is only expected here (%s)", act->role.name,
 			 act->node, obs->text);
+		return VMHA_MONITOR_NOT_RUNNING;
+	}
+	if (vmha_source_feeds(act, obs)) {
+		vmha_log(VMHA_LOG_INFO, "vm=%s node=%s runs on its target by now (%s)",
+			 act->role.name, act->node, obs->text);
 		return VMHA_MONITOR_NOT_RUNNING;
 	}
 	switch (vmha_lease_rule(act, obs)) {

@@ -74,6 +74,14 @@ static int settle_once(const struct vmha_action *act, const char *target, uint64
 		       struct vmha_observation *obs)
 {
 	vmha_observe(act, true, obs);
+	if (vmha_source_feeds(act, obs)) {
+		return -EAGAIN;
+	}
+	if (obs->w.virt == VMHA_VIRT_POSTCOPY_BROKEN && obs->w.process == VMHA_PROCESS_ALIVE) {
+		(void)vmha_stale_kill(act, obs, "its post-copy broke off: no guest can use it",
+				      NULL);
+		return -EAGAIN;
+	}
 	if (target_has_it(act, target)) {
 		if (obs->w.process == VMHA_PROCESS_ALIVE &&
 		    vmha_stale_kill(act, obs, "the target has its lease and runs", NULL) < 0) {

@@ -23,6 +23,8 @@
 #define LOST_LOOK	 VMHA_SPAN_S(2)
 #define REPORT_PACE	 VMHA_SPAN_S(1)
 #define STALE_PATIENCE	 VMHA_SPAN_S(5) /* the target owns the lease and libvirt leaves us be */
+#define POSTCOPY_ASK	 VMHA_SPAN_S(10)
+#define POSTCOPY_STALL	 VMHA_SPAN_S(30) /* then the connection counts as dead */
 #define SETTLE_MS	 30000 /* of the action's time, kept for finding out how it ended */
 
 void vmha_watch_begin(struct vmha_watch *w, struct vmha_span stall, struct vmha_mono give_up)
@@ -58,6 +60,38 @@ static void stream_break(const struct vmha_action *act, const struct vmha_moving
 			 act->role.name,
 			 r < 0 ? vmha_err_text(err) : "memory stream to the target cut off");
 	}
+}
+
+/*
+ * The copy does not converge and its role wants post-copy then (lib/role/leaserule.c has the
+ * interleaving).  The record comes first, durable: whoever finds the process here later must not
+ * take it for a stale one.
+ * @return false it has not begun, and will not
+ */
+static bool postcopy_begin(const struct vmha_action *act, struct vmha_moving *m,
+			   struct vmha_watch *w, const char *why)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	struct vmha_moving stored = { 0 };
+	int r = -EIO;
+
+	w->postcopy = false;
+	vmha_link_say(m->link, m,
+		      "%s does not get across (%s): it goes on on %s now and fetches the rest of "
+		      "its memory; until that is there it needs both nodes",
+		      act->role.name, why, m->rec.to);
+	(void)vmha_moving_step(act, m, VMHA_EVENT_POSTCOPY, why);
+	if (vmha_moving_load(act, &stored, &err) == 0 && stored.state == VMHA_MOVE_POSTCOPY) {
+		r = vmha_virt_postcopy(act->rec.uuid, vmha_action_left(act, POSTCOPY_ASK), &err);
+	}
+	w->progress = vmha_mono_now();
+	if (r == 0 || r == -ETIMEDOUT) {
+		return true;
+	}
+	(void)vmha_moving_step(act, m, VMHA_EVENT_REFUSED, NULL);
+	vmha_link_say(m->link, m, "post-copy of %s is not possible: %s", act->role.name,
+		      vmha_err_text(err));
+	return false;
 }
 
 static struct vmha_span ask_patience(const struct vmha_moving *m)
@@ -124,7 +158,7 @@ static void watch_resumed(const struct vmha_action *act, const struct vmha_movin
 	enum vmha_virt_witness virt = VMHA_VIRT_SILENT;
 	struct vmha_observation now = { 0 };
 
-	if (m->state != VMHA_MOVE_SWITCHOVER ||
+	if ((m->state != VMHA_MOVE_SWITCHOVER && m->state != VMHA_MOVE_POSTCOPY) ||
 	    vmha_virt_ask(act->rec.uuid, vmha_action_left(act, DARK_ASK), &virt, NULL) < 0 ||
 	    virt != VMHA_VIRT_RUNNING) {
 		return;
@@ -178,7 +212,8 @@ static void progress_tell(struct vmha_moving *m, struct vmha_watch *w,
 	};
 	int percent = -1;
 
-	if (m->state != VMHA_MOVE_COPYING || vmha_mono_diff(w->reported, now).ns < REPORT_PACE.ns) {
+	if ((m->state != VMHA_MOVE_COPYING && m->state != VMHA_MOVE_POSTCOPY) ||
+	    vmha_mono_diff(w->reported, now).ns < REPORT_PACE.ns) {
 		return;
 	}
 	w->reported = now;
@@ -192,6 +227,27 @@ static void progress_tell(struct vmha_moving *m, struct vmha_watch *w,
 			(int64_t)(job->remaining_bytes / (job->rate_bps - job->dirty_bps) * 1000);
 	}
 	vmha_link_progress(m->link, m, &p);
+}
+
+static void stalled(const struct vmha_action *act, struct vmha_moving *m,
+		    const struct vmha_observation *obs, struct vmha_watch *w, const char *why)
+{
+	if (w->postcopy && !w->aborted && m->state == VMHA_MOVE_COPYING &&
+	    postcopy_begin(act, m, w, why)) {
+		return;
+	}
+	w->stalled = w->stalled || !w->aborted;
+	job_abort(act, m, obs, w, VMHA_EVENT_STALLED, why);
+}
+
+/* A connection that carries nothing any more would keep both QEMUs waiting for a quarter hour. */
+static void postcopy_watch(const struct vmha_action *act, struct vmha_moving *m,
+			   const struct vmha_observation *obs, struct vmha_watch *w)
+{
+	if (vmha_mono_diff(w->progress, vmha_mono_now()).ns > POSTCOPY_STALL.ns) {
+		stream_break(act, m, obs);
+		w->progress = vmha_mono_now();
+	}
 }
 
 static void give_up(const struct vmha_action *act, struct vmha_moving *m,
@@ -211,7 +267,6 @@ static void give_up(const struct vmha_action *act, struct vmha_moving *m,
 		return;
 	}
 	if (vmha_mono_diff(w->progress, now).ns > patience.ns) {
-		w->stalled = w->stalled || !w->aborted;
 		(void)snprintf(why, sizeof(why), "no progress for %lld s%s%s",
 			       (long long)vmha_span_ms(patience) / 1000,
 			       dark ? "" : " (setting migration-stall)",
@@ -220,12 +275,11 @@ static void give_up(const struct vmha_action *act, struct vmha_moving *m,
 				       ? ": the guest changes its memory as fast as it "
 					 "is copied"
 				       : "");
-		job_abort(act, m, obs, w, VMHA_EVENT_STALLED, why);
+		stalled(act, m, obs, w, why);
 	} else if (!w->aborted && !dark && vmha_mono_passed(w->give_up)) {
-		w->stalled = true;
-		job_abort(act, m, obs, w, VMHA_EVENT_STALLED,
-			  "it does not converge: the guest changes its memory faster than it is "
-			  "copied");
+		stalled(act, m, obs, w,
+			"it does not converge: the guest changes its memory faster than it is "
+			"copied");
 	}
 }
 
@@ -237,7 +291,7 @@ static bool has_progressed(const struct vmha_moving *m, struct vmha_watch *w,
 					  job->iteration);
 
 	w->processed = job->processed_bytes;
-	return better || (m->state == VMHA_MOVE_SWITCHOVER && moved);
+	return better || (moved && m->state != VMHA_MOVE_COPYING);
 }
 
 static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
@@ -246,7 +300,9 @@ static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
 	struct vmha_virt_job job = { 0 };
 	int r = vmha_virt_job(NULL, act->rec.uuid, ask_patience(m), &job, NULL);
 
-	watch_silent(act, m, obs, w, r == -ETIMEDOUT);
+	if (m->state != VMHA_MOVE_POSTCOPY) {
+		watch_silent(act, m, obs, w, r == -ETIMEDOUT);
+	}
 	if (w->deaf) {
 		return;
 	}
@@ -261,6 +317,10 @@ static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
 		}
 		progress_tell(m, w, &job);
 	}
+	if (m->state == VMHA_MOVE_POSTCOPY) {
+		postcopy_watch(act, m, obs, w);
+		return;
+	}
 	watch_ended(act, m, obs, w, job.ended);
 	give_up(act, m, obs, w);
 }
@@ -272,7 +332,7 @@ static int out_of_time(const struct vmha_action *act, struct vmha_moving *m,
 {
 	char why[150];
 
-	if (w->aborted) {
+	if (w->aborted || m->state == VMHA_MOVE_POSTCOPY) {
 		return vmha_err_set(err, -ETIMEDOUT,
 				    "the migration does not end within the action's time");
 	}
@@ -357,6 +417,25 @@ static int job_wait(const struct vmha_action *act, struct vmha_virt_migration *j
 	return r == 0 && now.kind == VMHA_VIRT_JOB_OUT
 		       ? -EAGAIN
 		       : vmha_err_set(err, -ECANCELED, "the job ended");
+}
+
+bool vmha_watch_postcopy(const struct vmha_action *act, struct vmha_moving *m,
+			 struct vmha_observation *obs, struct vmha_watch *w)
+{
+	do {
+		vmha_observe(act, true, obs);
+		if (obs->w.process != VMHA_PROCESS_ALIVE) {
+			return true;
+		}
+		if (obs->w.virt == VMHA_VIRT_POSTCOPY) {
+			watch_progress(act, m, obs, w);
+		}
+		if (!vmha_source_feeds(act, obs)) {
+			return false;
+		}
+		vmha_mono_pace(LOOK);
+	} while (!vmha_mono_passed(vmha_mono_add(act->deadline, VMHA_SPAN_MS(-SETTLE_MS))));
+	return false;
 }
 
 int vmha_watch_job(const struct vmha_action *act, struct vmha_moving *m,

@@ -19,7 +19,8 @@ struct vmha_watch {
 	struct vmha_mono reported;  /* progress, to clusterd */
 	uint64_t processed;	    /* bytes, as last seen */
 	struct vmha_stall copy;
-	int percent; /* never falls */
+	int percent;   /* never falls */
+	bool postcopy; /* a stalled copy becomes one */
 	bool aborted;
 	bool mute; /* ended because no memory flowed: another network may do */
 	bool stalled;
@@ -38,5 +39,13 @@ void vmha_watch_begin(struct vmha_watch *w, struct vmha_span stall, struct vmha_
 int vmha_watch_job(const struct vmha_action *act, struct vmha_moving *m,
 		   const struct vmha_observation *obs, struct vmha_virt_migration *job,
 		   struct vmha_watch *w, struct vmha_err **err);
+
+/**
+ * libvirt's call for a post-copy has failed: do the two QEMUs go on?  Returns when they have ended
+ * it, or broken it off, or the action's time is over.
+ * @return true the process here has ended by itself
+ */
+bool vmha_watch_postcopy(const struct vmha_action *act, struct vmha_moving *m,
+			 struct vmha_observation *obs, struct vmha_watch *w);
 
 #endif
