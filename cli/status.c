@@ -11,6 +11,7 @@
 #include "cli/view.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
+#include "lib/core/guest.h"
 #include "lib/port/pcmk.h"
 
 struct report {
@@ -200,11 +201,54 @@ static json_t *volumes_report(struct report *rep)
 	return all;
 }
 
+/* The word for a guest that stands still where Pacemaker has it, or NULL. */
+static const char *guest_word(const struct report *rep, const json_t *role)
+{
+	const char *at = json_string_value(json_object_get(role, "node"));
+	const json_t *node = at ? vmha_view_node(rep->daemons, at) : NULL;
+	const char *name = json_string_value(json_object_get(role, "name"));
+	const json_t *guest;
+	size_t i;
+
+	json_array_foreach(json_object_get(node, "guests"), i, guest)
+	{
+		const char *vm = json_string_value(json_object_get(guest, "vm"));
+
+		if (vm && name && vmha_str_eq(vm, name)) {
+			return json_string_value(json_object_get(guest, "state"));
+		}
+	}
+	return NULL;
+}
+
+/* Pacemaker counts it as running; its guest does not. */
+static void guests_report(struct report *rep, json_t *roles)
+{
+	json_t *role;
+	size_t i;
+
+	json_array_foreach(roles, i, role)
+	{
+		const char *word = guest_word(rep, role);
+
+		if (!word) {
+			continue;
+		}
+		(void)json_object_set_new(role, "state", json_string(word));
+		problem(rep, "role %s is %s: 'vmha why %s' tells what happened",
+			json_string_value(json_object_get(role, "name")),
+			vmha_guest_state_text(vmha_guest_state_parse(word)),
+			json_string_value(json_object_get(role, "name")));
+	}
+}
+
 static json_t *roles_report(struct report *rep)
 {
 	json_t *all = vmha_roles_all(rep->state, rep->roles);
 	const json_t *role;
 	size_t i;
+
+	guests_report(rep, all);
 
 	json_array_foreach(all, i, role)
 	{

@@ -51,6 +51,7 @@ struct report {
 	int64_t pid;
 	const char *cause;
 	char *what;
+	bool still; /* worth telling whoever deals with it */
 };
 
 static void report_free(struct report *rep)
@@ -81,6 +82,7 @@ static struct report *report_new(const struct clusterd_guest *g)
 					    vmha_guest_end_text(end_of(g)));
 		return rep;
 	}
+	rep->still = true;
 	rep->cause = vmha_guest_state_name(g->still);
 	rep->what = g_strdup_printf("%s on %s is %s%s%s%s", g->name, g->c->name,
 				    vmha_guest_state_text(g->still), d && *d->detail ? " (" : "",
@@ -139,7 +141,7 @@ static void reported(struct clusterd *c, const struct clusterd_worker_result *re
 		clusterd_log(VMHA_LOG_WARNING, "vm=%s status=%d %s", rep->vm, res->status,
 			     res->errors);
 		report_again(rep);
-	} else if (strcmp(did, "nothing") != 0) {
+	} else if (rep->still || strcmp(did, "nothing") != 0) {
 		journal(rep, strcmp(did, "failed") == 0 ? VMHA_LEVEL_error : VMHA_LEVEL_warning,
 			text);
 	}

@@ -83,6 +83,7 @@ static void record_read(struct clusterd *c, const char *name)
 	if (r < 0) {
 		/* an agent has seen it go */
 		(void)g_hash_table_remove(c->guests->guests, name);
+		clusterd_guests_tell(c);
 		return;
 	}
 	if (g && g->run.pid == run.pid && g->run.start_ticks == run.start_ticks) {

@@ -12,7 +12,8 @@
 
 #define REST_US	      300000 /* after an action its own traces are not a surprise */
 #define DOMAINS_MAX   4096
-#define MONITOR_LOOK  1 /* codes of the operation `monitor` */
+#define TELL_MS	      200 /* a standstill that is only a step to something else is not told */
+#define MONITOR_LOOK  1	  /* codes of the operation `monitor` */
 #define MONITOR_BLIND 2
 
 /* --- questions ----------------------------------------------------------------------------------
@@ -54,6 +55,66 @@ static struct clusterd_guest *guest_of_uuid(struct clusterd *c, const char *uuid
 	return NULL;
 }
 
+/* --- telling the cluster of guests that stand still ---------------------------------------------
+ */
+
+static bool tell_worth(enum vmha_guest_state state)
+{
+	return state == VMHA_GUEST_PAUSED || state == VMHA_GUEST_IOERROR ||
+	       state == VMHA_GUEST_WATCHDOG || state == VMHA_GUEST_PANICKED;
+}
+
+static size_t tell_list(struct clusterd *c, struct vmha_cguest *list)
+{
+	GHashTableIter iter;
+	gpointer guest;
+	size_t n = 0;
+
+	g_hash_table_iter_init(&iter, c->guests->guests);
+	while (n < VMHA_CGUESTS_MAX && g_hash_table_iter_next(&iter, NULL, &guest)) {
+		const struct clusterd_guest *g = guest;
+		const struct clusterd_domain *d = clusterd_guest_domain(g);
+
+		if (!g->ended && d && tell_worth(d->state)) {
+			(void)g_strlcpy(list[n].vm, g->name, sizeof(list[n].vm));
+			(void)g_strlcpy(list[n].state, vmha_guest_state_name(d->state),
+					sizeof(list[n].state));
+			n++;
+		}
+	}
+	return n;
+}
+
+static gboolean on_tell(gpointer data)
+{
+	struct clusterd *c = data;
+	struct clusterd_guests *all = c->guests;
+	g_autofree struct vmha_cguest *list = g_new0(struct vmha_cguest, VMHA_CGUESTS_MAX);
+	struct vmha_cevent e = { .type = VMHA_CEVENT_GUESTS, .guests = list };
+
+	all->tell_timer = 0;
+	e.guests_count = tell_list(c, list);
+	if (!c->synced || (all->told_once && e.guests_count == all->told_count &&
+			   memcmp(list, all->told, sizeof(all->told)) == 0)) {
+		return G_SOURCE_REMOVE; /* synced() asks again */
+	}
+	if (clusterd_send(c, &e) < 0) {
+		clusterd_guests_tell(c);
+		return G_SOURCE_REMOVE;
+	}
+	memcpy(all->told, list, sizeof(all->told));
+	all->told_count = e.guests_count;
+	all->told_once = true;
+	return G_SOURCE_REMOVE;
+}
+
+void clusterd_guests_tell(struct clusterd *c)
+{
+	if (!c->guests->tell_timer) {
+		c->guests->tell_timer = g_timeout_add(TELL_MS, on_tell, c);
+	}
+}
+
 /* --- what libvirt tells
  * --------------------------------------------------------------------------- */
 
@@ -88,6 +149,7 @@ static void domain_set(struct clusterd *c, const struct vmha_virtevent *e)
 		d->last = d->state;
 	}
 	d->state = e->state;
+	clusterd_guests_tell(c);
 	if (!g) {
 		return;
 	}
@@ -292,6 +354,9 @@ static void guests_stop(struct clusterd *c)
 		return;
 	}
 	clusterd_virtchild_free(all->virt);
+	if (all->tell_timer) {
+		g_source_remove(all->tell_timer);
+	}
 	clusterd_guestproc_close(c);
 	clusterd_guest_look_close(c);
 	g_hash_table_destroy(all->guests);
@@ -302,10 +367,17 @@ static void guests_stop(struct clusterd *c)
 	c->guests = NULL;
 }
 
+static void guests_synced(struct clusterd *c)
+{
+	c->guests->told_once = false;
+	clusterd_guests_tell(c);
+}
+
 const struct clusterd_module clusterd_module_guests = {
 	.name = "guests",
 	.start = guests_start,
 	.stop = guests_stop,
+	.synced = guests_synced,
 	.closed = action_rest,
 	.ops = ops,
 };

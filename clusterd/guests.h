@@ -49,6 +49,10 @@ struct clusterd_guests {
 	struct clusterd_worker *look;
 	char *look_name;
 	guint look_timer;
+	guint tell_timer;
+	struct vmha_cguest told[VMHA_CGUESTS_MAX]; /* the cluster knows */
+	size_t told_count;
+	bool told_once; /* since the state became the group's */
 };
 
 /* --- guestproc.c: run records and processes ------------------------------------------------- */
@@ -75,6 +79,8 @@ void clusterd_guest_changed(struct clusterd_guest *g);
 
 /** An agent works at the role here, or did a moment ago. */
 bool clusterd_guest_in_action(const struct clusterd *c, const char *name);
+/** Something may have changed that the other nodes show (`vmha status`). */
+void clusterd_guests_tell(struct clusterd *c);
 /** @return what libvirt says of it; NULL nothing */
 const struct clusterd_domain *clusterd_guest_domain(const struct clusterd_guest *g);
 

@@ -263,6 +263,7 @@ static const handler handlers[VMHA_CEVENTS_COUNT] = {
 	[VMHA_CEVENT_SETTINGS] = cl_event_settings,
 	[VMHA_CEVENT_INTERFACES] = cl_event_interfaces,
 	[VMHA_CEVENT_REACH] = cl_event_reach,
+	[VMHA_CEVENT_GUESTS] = cl_event_guests,
 	[VMHA_CEVENT_ENQUEUE] = cl_event_enqueue,
 	[VMHA_CEVENT_CHECKED] = cl_event_checked,
 	[VMHA_CEVENT_HANDED] = cl_event_handed,
@@ -330,8 +331,7 @@ void vmha_cluster_restart(struct vmha_cluster *state)
 		node->ready = false;
 		node->host = VMHA_HOST_UNKNOWN;
 		node->drain_performer = 0;
-		node->reaches_count = 0;
-		memset(node->reaches, 0, sizeof(node->reaches));
+		cl_node_silent(node);
 	}
 	state->quorate = false;
 	state->ring_seq = 0;

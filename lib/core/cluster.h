@@ -235,6 +235,14 @@ struct vmha_drain_role {
 	char reason[192];
 };
 
+#define VMHA_CGUESTS_MAX 64 /* of one node; more are left out */
+
+/** A role's guest that stands still on a node, or has ended there: a word of lib/core/guest.h. */
+struct vmha_cguest {
+	char vm[VMHA_NAME_SIZE];
+	char state[24];
+};
+
 struct vmha_cnode {
 	unsigned int id; /* corosync's, > 0 */
 	char name[VMHA_NODE_SIZE];
@@ -255,6 +263,8 @@ struct vmha_cnode {
 	struct vmha_iface ifaces[VMHA_IFACES_MAX];
 	unsigned int reaches_count; /* 0 while it is away */
 	struct vmha_reach reaches[VMHA_REACHES_MAX];
+	unsigned int guests_count; /* likewise */
+	struct vmha_cguest guests[VMHA_CGUESTS_MAX];
 };
 
 struct vmha_cluster {
@@ -295,6 +305,7 @@ struct vmha_cluster {
 	X(SETTINGS, true)    /* settings: all of them */                                           \
 	X(INTERFACES, true)  /* ifaces: all of the sender's */                                     \
 	X(REACH, true)	     /* reaches: all of the sender's */                                    \
+	X(GUESTS, true)	     /* guests: all of the sender's that do not run */                     \
 	X(ENQUEUE, true)     /* enqueue */                                                         \
 	X(CHECKED, true)     /* mig: ok, reason */                                                 \
 	X(HANDED, true)	     /* mig: ok, reason */                                                 \
@@ -431,6 +442,8 @@ struct vmha_cevent {
 	size_t ifaces_count;
 	const struct vmha_reach *reaches;
 	size_t reaches_count;
+	const struct vmha_cguest *guests;
+	size_t guests_count;
 	void *owned; /* by vmha_cevent_free() */
 };
 

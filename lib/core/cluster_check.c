@@ -20,6 +20,8 @@ static const char *check_node(const struct vmha_cluster *st, unsigned int at)
 	LAW(n->id > 0 && (at == 0 || st->nodes[at - 1].id < n->id), "nodes are in order");
 	LAW(!n->ready || (n->member && *n->name && n->proto), "a ready node is a named member");
 	LAW(!n->member || n->host == VMHA_HOST_UP, "a member's host is up");
+	LAW(n->guests_count <= VMHA_CGUESTS_MAX && (n->member || !n->guests_count),
+	    "a node that is away says nothing of guests");
 	LAW(n->ifaces_count <= VMHA_IFACES_MAX && n->reaches_count <= VMHA_REACHES_MAX,
 	    "addresses are bounded");
 	LAW(n->drain_performer == 0 ||

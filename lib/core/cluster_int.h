@@ -130,6 +130,9 @@ int cl_event_hello(struct cl_turn *t);
 int cl_event_quorum(struct cl_turn *t);
 int cl_event_interfaces(struct cl_turn *t);
 int cl_event_reach(struct cl_turn *t);
+int cl_event_guests(struct cl_turn *t);
+/** What a node says only while its clusterd is there. */
+void cl_node_silent(struct vmha_cnode *node);
 int cl_event_settings(struct cl_turn *t);
 int cl_event_disturbed(struct cl_turn *t);
 int cl_event_release(struct cl_turn *t);

@@ -88,14 +88,21 @@ static void host_lost(struct cl_turn *t, struct vmha_cnode *node)
 	disturb(t, "a node is lost");
 }
 
+void cl_node_silent(struct vmha_cnode *node)
+{
+	node->reaches_count = 0;
+	memset(node->reaches, 0, sizeof(node->reaches));
+	node->guests_count = 0;
+	memset(node->guests, 0, sizeof(node->guests));
+}
+
 int cl_event_left(struct cl_turn *t)
 {
 	struct vmha_cnode *node = cl_node(t->st, t->ev->from);
 
 	node->member = false;
 	node->ready = false;
-	node->reaches_count = 0;
-	memset(node->reaches, 0, sizeof(node->reaches));
+	cl_node_silent(node);
 	if (t->ev->leave != VMHA_LEAVE_NODEDOWN) {
 		cl_node_note(t, "node", node->id,
 			     t->ev->leave == VMHA_LEAVE_LEFT ? VMHA_LEVEL_info : VMHA_LEVEL_warning,
@@ -210,6 +217,21 @@ int cl_event_reach(struct cl_turn *t)
 		       t->ev->reaches_count * sizeof(node->reaches[0]));
 	}
 	node->reaches_count = (unsigned int)t->ev->reaches_count;
+	return 0;
+}
+
+int cl_event_guests(struct cl_turn *t)
+{
+	struct vmha_cnode *node = cl_node(t->st, t->ev->from);
+
+	if (t->ev->guests_count > VMHA_CGUESTS_MAX) {
+		return cl_refuse(t, -ENOSPC, "too many guests");
+	}
+	memset(node->guests, 0, sizeof(node->guests));
+	if (t->ev->guests_count) {
+		memcpy(node->guests, t->ev->guests, t->ev->guests_count * sizeof(node->guests[0]));
+	}
+	node->guests_count = (unsigned int)t->ev->guests_count;
 	return 0;
 }
 

@@ -87,6 +87,12 @@ static const struct codec_field reach_fields[] = {
 };
 static const struct codec_object reach_object = OBJECT(reach_fields);
 
+static const struct codec_field guest_fields[] = {
+	F_TEXT(struct vmha_cguest, vm),
+	F_TEXT(struct vmha_cguest, state),
+};
+static const struct codec_object guest_object = OBJECT(guest_fields);
+
 static const struct codec_field setting_fields[] = {
 	F_TEXT(struct vmha_setting_pair, node),
 	F_TEXT(struct vmha_setting_pair, name),
@@ -165,6 +171,7 @@ static const struct codec_field node_fields[] = {
 	F_BOOL(struct vmha_cnode, ifaces_known),
 	F_ARRAY(struct vmha_cnode, ifaces, ifaces_count, iface_object),
 	F_ARRAY(struct vmha_cnode, reaches, reaches_count, reach_object),
+	F_ARRAY(struct vmha_cnode, guests, guests_count, guest_object),
 };
 static const struct codec_object node_object = OBJECT(node_fields);
 
@@ -336,6 +343,8 @@ static const struct list lists[] = {
 	  sizeof(struct vmha_iface) },
 	{ VMHA_CEVENT_REACH, "reaches", &reach_object, VMHA_REACHES_MAX,
 	  sizeof(struct vmha_reach) },
+	{ VMHA_CEVENT_GUESTS, "guests", &guest_object, VMHA_CGUESTS_MAX,
+	  sizeof(struct vmha_cguest) },
 };
 
 static const struct list *list_of(enum vmha_cevent_type type)
@@ -360,6 +369,10 @@ static json_t *list_print(const struct list *list, const struct vmha_cevent *eve
 		return codec_array_print(list->object, event->ifaces, event->ifaces_count,
 					 list->size);
 	}
+	if (list->type == VMHA_CEVENT_GUESTS) {
+		return codec_array_print(list->object, event->guests, event->guests_count,
+					 list->size);
+	}
 	return codec_array_print(list->object, event->reaches, event->reaches_count, list->size);
 }
 
@@ -380,6 +393,9 @@ static int list_parse(const struct list *list, const json_t *json, struct vmha_c
 	} else if (list->type == VMHA_CEVENT_INTERFACES) {
 		event->ifaces = event->owned;
 		event->ifaces_count = count;
+	} else if (list->type == VMHA_CEVENT_GUESTS) {
+		event->guests = event->owned;
+		event->guests_count = count;
 	} else {
 		event->reaches = event->owned;
 		event->reaches_count = count;

@@ -198,6 +198,31 @@ static void addresses_are_kept_by_node(void)
 	fixture_end(&f);
 }
 
+/* Known to all while its clusterd is there to say so. */
+static void guests_that_stand_still_are_told(void)
+{
+	static const struct vmha_cguest guest = { .vm = "web", .state = "panicked" };
+	struct vmha_cevent e = {
+		.type = VMHA_CEVENT_GUESTS, .from = 1, .guests = &guest, .guests_count = 1
+	};
+	struct fixture f;
+
+	fixture_begin(&f, 2);
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_INT(vmha_cluster_node(f.st, 1)->guests_count, 1);
+	CHECK_STR(vmha_cluster_node(f.st, 1)->guests[0].state, "panicked");
+	e.guests_count = VMHA_CGUESTS_MAX + 1;
+	CHECK_INT(fixture_apply(&f, &e), -ENOSPC);
+	e.guests_count = 0;
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_INT(vmha_cluster_node(f.st, 1)->guests_count, 0);
+	e.guests_count = 1;
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_INT(fixture_left(&f, 1, VMHA_LEAVE_PROCDOWN), 0);
+	CHECK_INT(vmha_cluster_node(f.st, 1)->guests_count, 0);
+	fixture_end(&f);
+}
+
 static void words_go_to_every_journal(void)
 {
 	struct fixture f;
@@ -523,6 +548,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(a_name_goes_over_to_another_id),
 	UNIT_TEST(settings_are_replaced),
 	UNIT_TEST(addresses_are_kept_by_node),
+	UNIT_TEST(guests_that_stand_still_are_told),
 	UNIT_TEST(words_go_to_every_journal),
 	UNIT_TEST(events_are_freed),
 	UNIT_TEST(broken_laws_are_named),

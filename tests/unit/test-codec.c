@@ -22,6 +22,8 @@ static const struct vmha_iface ifaces[] = {
 	  .cluster = true },
 	{ .ifname = "eth1", .address = "10.0.0.1", .prefix = 24 },
 };
+static const struct vmha_cguest guests[] = { { .vm = "web", .state = "panicked" } };
+
 static const struct vmha_reach reaches[] = {
 	{ .address = "10.0.0.2", .ok = true },
 	{ .address = "10.0.0.3" },
@@ -80,6 +82,8 @@ static struct vmha_cevent full(enum vmha_cevent_type type)
 		.ifaces_count = 2,
 		.reaches = reaches,
 		.reaches_count = 2,
+		.guests = guests,
+		.guests_count = 1,
 	};
 
 	return e;
