@@ -6,7 +6,8 @@
 GUEST_MODULES=(drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_pci_modern_dev
 	drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci net/core/failover
 	drivers/net/net_failover drivers/net/virtio_net drivers/block/virtio_blk drivers/acpi/button
-	drivers/input/evdev)
+	drivers/input/evdev drivers/misc/pvpanic/pvpanic drivers/misc/pvpanic/pvpanic-mmio
+	drivers/watchdog/watchdog drivers/watchdog/i6300esb)
 GUEST_PROGRAMS=(seqwriter powerbutton dirty)
 GUEST_DISK_MIB=40
 
@@ -120,8 +121,24 @@ guest_disk_xml() {
 	X
 }
 
+# What tells the host that the guest's kernel has panicked, or that it hangs: `virsh inject-nmi`
+# brings on either.
+guest_alarm_xml() {
+	case $1 in
+	panic) printf "<panic model='isa'/>" ;;
+	watchdog) printf "<watchdog model='i6300esb' action='pause'/>" ;;
+	esac
+}
+
 guest_xml() {
-	local name=$1 disk=$2 memory=$3 extra=$4 number
+	local name=$1 disk=$2 memory=$3 extra=$4 alarm=$5 number crash=destroy
+	case $alarm in
+	panic)
+		crash=preserve
+		extra+=" unknown_nmi_panic"
+		;;
+	watchdog) extra+=" unknown_nmi_panic panic=0 labwatchdog=4" ;;
+	esac
 	number=$(guest_number "$name") || exit 1
 	cat <<-X
 	<domain type='qemu'>
@@ -142,7 +159,7 @@ guest_xml() {
 	  </cpu>
 	  <on_poweroff>destroy</on_poweroff>
 	  <on_reboot>restart</on_reboot>
-	  <on_crash>destroy</on_crash>
+	  <on_crash>$crash</on_crash>
 	  <devices>
 	    <emulator>/usr/bin/qemu-system-x86_64</emulator>
 	$(guest_disk_xml "$disk")
@@ -156,13 +173,14 @@ guest_xml() {
 	    </serial>
 	    <controller type='usb' model='none'/>
 	    <memballoon model='none'/>
+	    $(guest_alarm_xml "$alarm")
 	  </devices>
 	</domain>
 	X
 }
 
 guest_parse_xml_options() {
-	local name='' disk='' memory=128 extra=''
+	local name='' disk='' memory=128 extra='' alarm=''
 	while (($#)); do
 		case $1 in
 		--disk | --memory | --dirty | --write-ms)
@@ -175,6 +193,7 @@ guest_parse_xml_options() {
 			esac
 			shift
 			;;
+		--panic | --watchdog) alarm=${1#--} ;;
 		-*) usage_error "unknown option '$1'" ;;
 		*)
 			[[ -z $name ]] || usage_error "one guest name only"
@@ -187,7 +206,7 @@ guest_parse_xml_options() {
 	[[ $memory =~ ^[0-9]+$ && $memory -ge 96 ]] || usage_error "bad memory '$memory': MiB, 96 or more"
 	[[ $extra =~ ^(\ lab(dirty=[0-9]+(:[0-9]+)?|write=[0-9]+))*$ ]] ||
 		usage_error "bad value: --dirty MB[:MB_PER_S], --write-ms MS"
-	guest_xml "$name" "${disk:-/clusterstorage/vol1/$name/$name.img}" "$memory" "$extra"
+	guest_xml "$name" "${disk:-/clusterstorage/vol1/$name/$name.img}" "$memory" "$extra" "$alarm"
 }
 
 # guest_disk PATH: PATH as the nodes see it; zeroes what is there (a LUN keeps its size).

@@ -57,6 +57,7 @@ operation, until heal NODE.'
 	[thaw]='Let a frozen node run on.'
 	[guest]='build        make the test guest now (up does it too); prints where it is
 xml NAME     print a domain XML: [--disk PATH] [--memory MIB] [--dirty MB[:MB_PER_S]] [--write-ms MS]
+         [--panic | --watchdog]: a device that tells of a panic or of a system that hangs
              disk: /clusterstorage/vol1/NAME/NAME.img unless given
 disk PATH    make (or zero) the raw disk PATH, below /clusterstorage/vol1
 ip NAME      the address of the guest on the public network

@@ -147,10 +147,9 @@ static const struct {
 	  "Pacemaker's decision" },
 	{ "/domain/on_reboot[normalize-space()!='restart' and normalize-space()!='destroy']", false,
 	  "<on_reboot> must be 'restart' or 'destroy'" },
-	{ "/domain/on_crash[normalize-space()='preserve' or normalize-space()='rename-restart']",
-	  false,
-	  "<on_crash> must be 'destroy' or 'restart': a crashed guest that is kept would never be "
-	  "recovered" },
+	{ "/domain/on_crash[normalize-space()='rename-restart']", false,
+	  "<on_crash> must be 'destroy', 'restart' or 'preserve' (then the role's on_panic "
+	  "decides)" },
 	{ "/domain/on_lockfailure[normalize-space()='ignore']", false,
 	  "<on_lockfailure>ignore: a VM without its lease must not run: remove it" },
 	{ "/domain/os[@firmware='efi' and not(nvram)]", false,

@@ -247,7 +247,8 @@ static const struct {
 	  "emulated TPM" },
 	{ "host's TPM", DEVICES(DISK NIC "<tpm><backend type='passthrough'/></tpm>"), "<tpm> of" },
 	{ "on_poweroff restart", TOP("<on_poweroff>restart</on_poweroff>"), "<on_poweroff>" },
-	{ "on_crash preserve", TOP("<on_crash>preserve</on_crash>"), "<on_crash>" },
+	{ "on_crash preserve", TOP("<on_crash>preserve</on_crash>"), NULL },
+	{ "on_crash rename", TOP("<on_crash>rename-restart</on_crash>"), "<on_crash>" },
 };
 
 static void every_domain_is_judged(void)
