@@ -93,6 +93,8 @@ int cl_ending(struct cl_turn *t, struct vmha_mig *m, enum vmha_ceffect_kind kind
 int cl_settle(struct cl_turn *t, struct vmha_mig *m);
 /** What is being settled is not tried again: its drain was called off. */
 int cl_stay(struct cl_turn *t, struct vmha_mig *m);
+/** Its memory was saved on the volume, whatever it was to be: it is a quick move. */
+void cl_by_volume(struct vmha_mig *m);
 /** It goes on being settled, and holds nobody up any more. */
 int cl_stuck(struct cl_turn *t, struct vmha_mig *m);
 int cl_to_queue(struct cl_turn *t, struct vmha_mig *m);

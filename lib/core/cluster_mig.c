@@ -183,6 +183,8 @@ static int running_agent_end(struct cl_turn *t, struct vmha_mig *m)
 	m->requeue = m->preempted && !m->cancel;
 	if (result == VMHA_RESULT_DONE) {
 		cl_say_stats(t, m);
+	} else if (result == VMHA_RESULT_SAVED) {
+		cl_by_volume(m);
 	}
 	if (result == VMHA_RESULT_DONE || result == VMHA_RESULT_SAVED) {
 		return cl_ending(t, m, VMHA_CEFFECT_CLEAR);
@@ -190,10 +192,8 @@ static int running_agent_end(struct cl_turn *t, struct vmha_mig *m)
 	return cl_settle(t, m);
 }
 
-/*
- * The source's agent went when the memory was saved; the target's knows how long the guest stood
- * still.  It says so before Pacemaker learns that the role has arrived, so before CLEAR is over.
- */
+/* Of a quick move: only it knows how long the guest stood still.  It says so before Pacemaker
+ * learns that the role has arrived, so before CLEAR is over. */
 static int ending_target_end(struct cl_turn *t, struct vmha_mig *m)
 {
 	if (t->ev->mig.result != VMHA_RESULT_DONE) {

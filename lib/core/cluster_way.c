@@ -103,6 +103,13 @@ int cl_ending(struct cl_turn *t, struct vmha_mig *m, enum vmha_ceffect_kind kind
 	return 0;
 }
 
+void cl_by_volume(struct vmha_mig *m)
+{
+	m->mode = VMHA_MODE_quick;
+	memset(m->network, 0, sizeof(m->network));
+	memset(m->address, 0, sizeof(m->address));
+}
+
 int cl_settle(struct cl_turn *t, struct vmha_mig *m)
 {
 	return cl_ending(t, m, VMHA_CEFFECT_SETTLE);

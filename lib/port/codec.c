@@ -86,7 +86,6 @@ static const struct codec_field reach_fields[] = {
 	F_BOOL(struct vmha_reach, ok),
 };
 static const struct codec_object reach_object = OBJECT(reach_fields);
-
 static const struct codec_field guest_fields[] = {
 	F_TEXT(struct vmha_cguest, vm),
 	F_TEXT(struct vmha_cguest, state),

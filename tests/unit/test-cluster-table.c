@@ -293,6 +293,7 @@ static void a_quick_move_is_measured_by_its_target(void)
 
 	scene_begin(&s, COPYING);
 	fixture_ok(&s.f, VMHA_CEVENT_AGENT_END, 1, s.id, VMHA_RESULT_SAVED);
+	CHECK_INT(vmha_cluster_mig(s.f.st, s.id)->mode, VMHA_MODE_quick); /* begun live */
 	e.mig.id = s.id;
 	e.mig.result = VMHA_RESULT_DONE;
 	e.stats = (struct vmha_mig_stats){ .total_ms = 2400, .blackout_ms = 2300, .bytes = 77 };
