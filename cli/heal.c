@@ -257,7 +257,8 @@ static unsigned int left_s(const struct patient *p)
  *
  * Blocked, or with nothing left to do, Pacemaker calls nobody any more.
  */
-static int actions_end(const struct patient *p, struct vmha_err **err)
+static int actions_end(const struct patient *p, struct vmha_pcmk_state **ret_state,
+		       struct vmha_err **err)
 {
 	__attribute__((cleanup(finding_free))) struct finding f = { 0 };
 	struct vmha_cluster_wait w = { .role = p->role->name,
@@ -279,6 +280,7 @@ static int actions_end(const struct patient *p, struct vmha_err **err)
 			"answers again, or the action's time is over, run: vmha heal %s",
 			p->role->name, why.text ? why.text : "", p->role->name);
 	}
+	*ret_state = vmha_steal_ptr(s);
 	return r;
 }
 
@@ -349,18 +351,10 @@ static const char *left_node(const struct vmha_pcmk_state *s, const char *role)
 	return x && x->nodes_count == 1 ? x->nodes[0] : NULL;
 }
 
-/* Bans of other nodes are the administrator's own, and no reason of this move. */
-static int reason_clear(const struct patient *p, struct vmha_err **err)
-{
-	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
-	int r = vmha_pcmk_state_read(&s, err);
-
-	return r < 0 ? r : vmha_pcmk_clear(p->role->name, left_node(s, p->role->name), err);
-}
-
 int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *ret_node,
 		   struct vmha_err **err)
 {
+	vmha_autopcmk struct vmha_pcmk_state *before = NULL;
 	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
 	vmha_autofree char *self = NULL;
 	struct patient p = { .role = role,
@@ -369,19 +363,20 @@ int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *r
 
 	*ret_node = '\0';
 	r = r < 0 ? r : vmha_pcmk_self(&self, err);
-	r = r < 0 ? r : vmha_pcmk_state_read(&s, err);
+	r = r < 0 ? r : vmha_pcmk_state_read(&before, err);
 	if (r < 0) {
 		return r;
 	}
 	p.self = self;
-	jobs_end(&p, s);
-	r = actions_end(&p, err);
+	jobs_end(&p, before);
+	r = actions_end(&p, &s, err);
 	if (r < 0) {
 		return r;
 	}
-	/* the order of DESIGN.md, section 4: the reason of the move, evidence, clean up, monitor */
+	/* the order of DESIGN.md, section 4: the reason of the move (bans of other nodes are the
+	 * administrator's own, and none), evidence, clean up, monitor */
 	(void)vmha_role_forget(role, VMHA_RECORD_WISH, NULL);
-	r = reason_clear(&p, err);
+	r = vmha_pcmk_clear(role->name, left_node(s, role->name), err);
 	r = r < 0 ? r : evidence_await(&p, ret_node, err);
 	r = r < 0 ? r : history_forget(&p, ret_node, err);
 	return r < 0 ? r : managed_await(&p, ret_node, err);
