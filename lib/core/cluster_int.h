@@ -107,11 +107,12 @@ void cl_because_event(const struct cl_turn *t, struct vmha_mig *m);
 void cl_say_refused(struct cl_turn *t, const struct vmha_mig *m, uint64_t agent, const char *fmt,
 		    ...) __attribute__((format(printf, 4, 5)));
 
-/* cluster_mig.c */
-int cl_mig_step(struct cl_turn *t, struct vmha_mig *m, enum cl_mig_event event);
 /** Once for every open migration that is @wanted. */
 void cl_mig_step_all(struct cl_turn *t, enum cl_mig_event event,
 		     bool (*wanted)(const struct cl_turn *t, const struct vmha_mig *m));
+
+/* cluster_mig.c */
+int cl_mig_step(struct cl_turn *t, struct vmha_mig *m, enum cl_mig_event event);
 
 /* cluster_event.c: events about migrations */
 int cl_event_enqueue(struct cl_turn *t);

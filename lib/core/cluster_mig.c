@@ -85,7 +85,9 @@ static int handed_begun(struct cl_turn *t, struct vmha_mig *m)
 
 static int superseded(struct cl_turn *t, struct vmha_mig *m)
 {
-	cl_because(m, "superseded by a move to %s", CL_NAME(t->st, t->ev->enqueue.to));
+	if (!*m->reason) {
+		cl_because(m, "superseded by a move to %s", CL_NAME(t->st, t->ev->enqueue.to));
+	}
 	if (m->agent) {
 		cl_say_refused(t, m, m->agent, "%s", m->reason);
 	}
@@ -120,6 +122,23 @@ static int ending_begun(struct cl_turn *t, struct vmha_mig *m)
 	}
 	(void)cl_to_queue(t, m);
 	return queued_begun(t, m);
+}
+
+/*
+ * Pacemaker moves it elsewhere meanwhile.  It calls agents only for a role that heal has brought
+ * back under its management, and an agent asks only where it has seen the guest well, with its
+ * lease: this move is settled.  Refused, the agent would block the role again, and so on without
+ * end.
+ */
+static int ending_begun_other(struct cl_turn *t, struct vmha_mig *m)
+{
+	bool attaches = t->ev->mig.ok; /* a job runs: it may be that of this move */
+
+	if (vmha_cluster_proto(t->st) < 2 || m->pending != VMHA_CEFFECT_SETTLE || attaches ||
+	    m->from != t->ev->enqueue.from) {
+		return busy_begun(t, m);
+	}
+	return superseded(t, m);
 }
 
 static int queued_expired(struct cl_turn *t, struct vmha_mig *m)
@@ -542,7 +561,7 @@ static const mig_action table[VMHA_MIG_PHASES_COUNT][CL_MIG_EVENTS_COUNT] = {
 	ON(ENDING, HAND_OK, nothing),
 	ON(ENDING, HAND_BAD, nothing),
 	ON(ENDING, BEGUN, ending_begun),
-	ON(ENDING, BEGUN_OTHER, busy_begun),
+	ON(ENDING, BEGUN_OTHER, ending_begun_other),
 	ON(ENDING, TARGET_END, ending_target_end),
 	ON(ENDING, SETTLED, ending_settled),
 	ON(ENDING, UNSETTLED, cl_stuck),
@@ -574,27 +593,4 @@ int cl_mig_step(struct cl_turn *t, struct vmha_mig *m, enum cl_mig_event event)
 				 event_names[event]);
 	}
 	return action(t, m);
-}
-
-void cl_mig_step_all(struct cl_turn *t, enum cl_mig_event event,
-		     bool (*wanted)(const struct cl_turn *t, const struct vmha_mig *m))
-{
-	struct vmha_cluster *st = t->st;
-	uint64_t last = 0;
-	unsigned int i;
-
-	/* a step may forget a migration: go by id, not by place */
-	for (i = 0; i < st->migs_count; i++) {
-		struct vmha_mig *m = &st->migs[i];
-
-		if (m->id > last && cl_mig_open(m) && wanted(t, m)) {
-			unsigned int before = st->migs_count;
-
-			last = m->id;
-			(void)cl_mig_step(t, m, event);
-			if (st->migs_count < before) {
-				i = (unsigned int)-1; /* begins again behind `last` */
-			}
-		}
-	}
 }

@@ -201,3 +201,26 @@ int cl_run(struct cl_turn *t, struct vmha_mig *m)
 	}
 	return 0;
 }
+
+void cl_mig_step_all(struct cl_turn *t, enum cl_mig_event event,
+		     bool (*wanted)(const struct cl_turn *t, const struct vmha_mig *m))
+{
+	struct vmha_cluster *st = t->st;
+	uint64_t last = 0;
+	unsigned int i;
+
+	/* a step may forget a migration: go by id, not by place */
+	for (i = 0; i < st->migs_count; i++) {
+		struct vmha_mig *m = &st->migs[i];
+
+		if (m->id > last && cl_mig_open(m) && wanted(t, m)) {
+			unsigned int before = st->migs_count;
+
+			last = m->id;
+			(void)cl_mig_step(t, m, event);
+			if (st->migs_count < before) {
+				i = (unsigned int)-1; /* begins again behind `last` */
+			}
+		}
+	}
+}

@@ -234,7 +234,7 @@ static const char *const expected[HAPPENINGS_COUNT] = {
 	/* in the order of enum place */
 	[CHECK_OK] = "A..A........",	 [CHECK_BAD] = "O..O........",
 	[HAND_OK] = "....AARRpXX.",	 [HAND_BAD] = "....XX..pXX.",
-	[BEGUN] = "QQQRRRRRpXXO",	 [BEGUN_OTHER] = "OOOOXXRRpXXO",
+	[BEGUN] = "QQQRRRRRpXXO",	 [BEGUN_OTHER] = "OOOOXXRRpOXO",
 	[EXPIRED] = "..X...RRp...",	 [REPORT] = "......RRp...",
 	[ATTEMPT] = "......RRp...",	 [END_DONE] = "......XXp...",
 	[END_KEPT] = "......XXp...",	 [END_UNSURE] = "......XXp...",

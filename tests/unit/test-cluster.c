@@ -106,6 +106,31 @@ static void an_agent_amid_the_settling_settles_again(void)
 	fixture_end(&f);
 }
 
+/* ... to another node: a standby that cannot be withdrawn would block it for ever. */
+static void an_agent_to_elsewhere_ends_what_is_settled(void)
+{
+	struct fixture f;
+	uint64_t id;
+	uint64_t other;
+
+	fixture_begin(&f, 3);
+	id = fixture_enqueued(&f, "web", 1, 2);
+	fixture_copying(&f, "web", id, 1, 2);
+	fixture_ok(&f, VMHA_CEVENT_AGENT_END, 1, id, VMHA_RESULT_KEPT);
+	CHECK_INT(fixture_begun(&f, "web", 1, 3), 0);
+	CHECK(!fixture_effect(&f, VMHA_CEFFECT_REFUSE));
+	other = f.fx.mig;
+	CHECK(other != id);
+	CHECK_INT(vmha_cluster_mig(f.st, id)->result, VMHA_RESULT_KEPT);
+	CHECK_INT(fixture_phase(&f, other), VMHA_MIG_QUEUED);
+	/* what heal says now is late */
+	CHECK_INT(fixture_mig(&f, VMHA_CEVENT_SETTLED, 1, id, true, VMHA_RESULT_KEPT), -EPROTO);
+	fixture_ok(&f, VMHA_CEVENT_CHECKED, 3, other, VMHA_RESULT_NONE);
+	CHECK_INT(fixture_effect(&f, VMHA_CEFFECT_GO)->agent, f.agents);
+	fixture_ended(&f, other, 1, VMHA_RESULT_DONE);
+	fixture_end(&f);
+}
+
 static void pacemakers_own_move_is_checked_and_goes(void)
 {
 	struct fixture f;
@@ -491,6 +516,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(what_is_refused),
 	UNIT_TEST(a_repeated_action_attaches),
 	UNIT_TEST(an_agent_amid_the_settling_settles_again),
+	UNIT_TEST(an_agent_to_elsewhere_ends_what_is_settled),
 	UNIT_TEST(pacemakers_own_move_is_checked_and_goes),
 	UNIT_TEST(pacemakers_own_move_is_refused_and_healed),
 	UNIT_TEST(pacemaker_tries_again_while_its_role_is_healed),
