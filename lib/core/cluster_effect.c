@@ -235,8 +235,7 @@ static const char *state_words(enum vmha_move_state state)
 		[VMHA_MOVE_UNSURE] = "is unsure: neither end confirms, evidence is taken",
 		[VMHA_MOVE_SAVING] = "saves memory to the volume: the guest stands still",
 		[VMHA_MOVE_SAVED] = "has saved memory to the volume",
-		[VMHA_MOVE_POSTCOPY] = "goes on as post-copy: the guest runs there, its memory "
-				       "follows",
+		[VMHA_MOVE_POSTCOPY] = "goes on as post-copy: the guest runs there",
 		[VMHA_MOVE_RESTORING] = "restores memory from the volume",
 	};
 
