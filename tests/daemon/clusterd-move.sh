@@ -56,7 +56,7 @@ no_slot_leaks() {
 }
 
 events_say() {
-	cluster vmha events --vm "$1" 2>/dev/null | grep -qF -- "$2"
+	cluster vmha events --vm "$1" 2>/dev/null | grep -F -- "$2" >/dev/null
 }
 
 case_move() {

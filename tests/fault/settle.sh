@@ -11,7 +11,7 @@
 CASES=${VMHA_TEST_CASES:-"fencing away agent"}
 
 events_say() {
-	cluster vmha events --vm web1 2>/dev/null | grep -qF -- "$1"
+	cluster vmha events --vm web1 2>/dev/null | grep -F -- "$1" >/dev/null
 }
 
 node_unclean() {
