@@ -91,7 +91,6 @@ case_refusal() {
 	await 10 "the constraint removed" no_constraint web1
 	await 10 "web1 managed on node1" role_managed web1
 	figure "refused_clean_ms=$(($(now_ms) - start))"
-	(($(now_ms) - start < 10000)) || fail "it took $(($(now_ms) - start)) ms until all was clean"
 	await 10 "the record ended" move_ended "$(last_move web1)"
 	move_is "$(last_move web1)" result KEPT || fail "result: $(cluster vmha migration show web1)"
 	figure "reason: $(moves ".[] | select(.id == $(last_move web1)) | .words")"
