@@ -42,6 +42,7 @@ unit_tests = \
 	tests/unit/test-apart \
 	tests/unit/test-sync \
 	tests/unit/test-view \
+	tests/unit/test-tcpabort \
 	tests/unit/test-tcpprobe \
 	tests/unit/test-volume
 
@@ -150,6 +151,8 @@ tests_unit_test_network_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_move_json_SOURCES = tests/unit/test-move-json.c
 tests_unit_test_move_json_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a $(JANSSON_LIBS)
 
+tests_unit_test_tcpabort_SOURCES = tests/unit/test-tcpabort.c
+tests_unit_test_tcpabort_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a
 tests_unit_test_tcpprobe_SOURCES = tests/unit/test-tcpprobe.c
 tests_unit_test_tcpprobe_LDADD = tests/unit/libunit.a lib/libport.a lib/libbase.a
 

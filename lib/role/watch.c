@@ -20,6 +20,8 @@
 #define DARK_PATIENCE	 VMHA_SPAN_S(30) /* without progress while nobody runs */
 #define DEAF_PATIENCE	 VMHA_SPAN_S(20) /* libvirtd here hangs */
 #define CONNECT_PATIENCE VMHA_SPAN_S(20) /* until memory flows */
+#define LIBVIRT_TLS	 16514		 /* port */
+#define LIBVIRT_SILENT	 VMHA_SPAN_S(10) /* it sends a keepalive every 5 s, once it is connected */
 #define LOST_LOOK	 VMHA_SPAN_S(2)
 #define REPORT_PACE	 VMHA_SPAN_S(1)
 #define STALE_PATIENCE	 VMHA_SPAN_S(5) /* the target owns the lease and libvirt leaves us be */
@@ -99,10 +101,27 @@ static struct vmha_span ask_patience(const struct vmha_moving *m)
 	return m->state == VMHA_MOVE_SWITCHOVER ? DARK_ASK : ASK_PATIENCE;
 }
 
+/*
+ * libvirtd here waits without a limit for the first words of a target's libvirtd that hangs, or
+ * that was cut off just then, and hears of no abort until it has them.  Connections of other
+ * migrations to the same node are heard from all the time.
+ */
+static void connecting_break(const struct vmha_action *act, const struct vmha_moving *m)
+{
+	int n = vmha_tcp_abort_silent(m->rec.address, LIBVIRT_TLS, LIBVIRT_SILENT, NULL);
+
+	if (n > 0) {
+		vmha_log(VMHA_LOG_WARNING,
+			 "mig=%s vm=%s libvirtd of %s (%s) does not answer: connection cut off",
+			 m->rec.trace, act->role.name, m->rec.to, m->rec.address);
+	}
+}
+
 static void job_abort(const struct vmha_action *act, struct vmha_moving *m,
 		      const struct vmha_observation *obs, struct vmha_watch *w,
 		      enum vmha_move_event event, const char *why)
 {
+	w->unheard = w->unheard || m->state == VMHA_MOVE_CONNECTING;
 	connected(act, m); /* a job that is told to end is COPYING until it has */
 	(void)vmha_moving_step(act, m, event, why);
 	w->aborted = true;
@@ -259,8 +278,8 @@ static void give_up(const struct vmha_action *act, struct vmha_moving *m,
 	char why[150];
 
 	if (m->state == VMHA_MOVE_CONNECTING) {
-		if (!w->mute && vmha_mono_diff(w->progress, now).ns > CONNECT_PATIENCE.ns) {
-			w->mute = true;
+		if (!w->unheard && vmha_mono_diff(w->progress, now).ns > CONNECT_PATIENCE.ns) {
+			w->unheard = true;
 			(void)vmha_virt_job_abort(NULL, act->rec.uuid,
 						  vmha_action_left(act, ASK_PATIENCE), NULL);
 		}
@@ -460,6 +479,9 @@ int vmha_watch_job(const struct vmha_action *act, struct vmha_moving *m,
 		}
 		watch_target(act, m, obs, w);
 		watch_progress(act, m, obs, w);
+		if (w->unheard && !w->processed) {
+			connecting_break(act, m);
+		}
 		if (w->deaf) {
 			return vmha_err_set(err, -ETIMEDOUT, "libvirtd of this node hangs");
 		}

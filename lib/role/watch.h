@@ -22,7 +22,7 @@ struct vmha_watch {
 	int percent;   /* never falls */
 	bool postcopy; /* a stalled copy becomes one */
 	bool aborted;
-	bool mute; /* ended because no memory flowed: another network may do */
+	bool unheard; /* told to end before memory flowed */
 	bool stalled;
 	bool deaf; /* libvirtd here hangs: not waited for any more */
 };
