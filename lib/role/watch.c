@@ -325,6 +325,10 @@ static void watch_progress(const struct vmha_action *act, struct vmha_moving *m,
 	if (w->deaf) {
 		return;
 	}
+	if (r < 0 && m->state == VMHA_MOVE_POSTCOPY) {
+		w->progress = vmha_mono_now(); /* libvirtd is silent: the QEMUs need it not */
+		return;
+	}
 	if (r < 0) {
 		job.ended = w->aborted;
 	} else {
