@@ -212,7 +212,7 @@ static int job_abort_on(const struct patient *p, const char *node)
 	}
 	if (vmha_virt_ask_at(address, p->rec.uuid, ANSWER, &w, NULL) == 0 &&
 	    w == VMHA_VIRT_POSTCOPY) {
-		return 1; /* it cannot be aborted: the guest runs on the target by now */
+		return 0; /* nothing to abort: the guest runs on the target by now */
 	}
 	vmha_output_step("%s: aborting the move that node %s still works on", p->role->name, node);
 	(void)vmha_virt_job_abort(address, p->rec.uuid, ANSWER, NULL);

@@ -209,9 +209,17 @@ static int follow(struct live *l, struct vmha_virt_migration *job, bool attach, 
 		why = vmha_err_text(e);
 	}
 	if (*ret_r < 0 && l->m->state == VMHA_MOVE_POSTCOPY) {
-		broken = !vmha_watch_postcopy(l->act, l->m, l->obs, &l->w);
+		broken = !vmha_watch_postcopy(l->act, l->m, l->obs, &l->w) &&
+			 !vmha_source_feeds(l->act, l->obs);
 	}
 	settled = vmha_settle(l->act, l->m->rec.to, l->m->rec.lver, l->obs, &doubt);
+	if (settled < 0 && l->m->state == VMHA_MOVE_POSTCOPY && vmha_source_feeds(l->act, l->obs)) {
+		/* the record stays: without it the process here would count as stale */
+		return vmha_err_set(err, -EIO,
+				    "%s runs on %s and still fetches its memory from here: the "
+				    "action's time is over before that",
+				    l->act->role.name, l->m->rec.to);
+	}
 	if (settled == VMHA_SETTLED_HERE && l->m->state == VMHA_MOVE_CONNECTING && !l->w.aborted &&
 	    l->obs->verdict.healthy) {
 		return vmha_err_set(err, -EAGAIN, "%s", why ? why : "the migration ended");

@@ -77,7 +77,8 @@ static int settle_once(const struct vmha_action *act, const char *target, uint64
 	if (vmha_source_feeds(act, obs)) {
 		return -EAGAIN;
 	}
-	if (obs->w.virt == VMHA_VIRT_POSTCOPY_BROKEN && obs->w.process == VMHA_PROCESS_ALIVE) {
+	if (obs->w.virt == VMHA_VIRT_POSTCOPY_BROKEN && obs->w.process == VMHA_PROCESS_ALIVE &&
+	    obs->w.lease != VMHA_LEASE_HELD) {
 		(void)vmha_stale_kill(act, obs, "its post-copy broke off: no guest can use it",
 				      NULL);
 		return -EAGAIN;
