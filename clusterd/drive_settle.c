@@ -210,6 +210,7 @@ static void able_answer(struct clusterd *c, int r, const struct vmha_pcmk_state 
 	}
 	if (vmha_span_ms(vmha_mono_diff(job->unable_since, vmha_mono_now())) > ABLE_AFTER_MS) {
 		settle_waits(job, what, may_heal);
+		stuck_tell(job, what);
 		if (may_heal) {
 			heal_begin(job);
 			return;
