@@ -17,7 +17,7 @@ runs_anew() {
 }
 
 events_say() {
-	cluster vmha events --vm "$1" 2>/dev/null | grep -qE -- "$2"
+	cluster vmha events --vm "$1" 2>/dev/null | grep -E -- "$2" >/dev/null
 }
 
 # monitor_code NAME: a recurring monitor, where it is

@@ -125,6 +125,7 @@ by_hand() {
 }
 
 save_by_hand() {
+	await 60 "no open migration" migrations_none_open
 	by_hand node1 migrate_to OCF_RESKEY_migration_mode=quick \
 		OCF_RESKEY_CRM_meta_migrate_source=node1 OCF_RESKEY_CRM_meta_migrate_target=node2
 	((RC == 0)) || fail "migrate_to (quick) by hand: $RC: $(cat "$WORK/agent.log")"
