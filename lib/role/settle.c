@@ -5,7 +5,9 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "lib/base/str.h"
 #include "lib/role/leaserule.h"
+#include "lib/role/moving.h"
 #include "lib/role/peers.h"
 #include "lib/role/present.h"
 
@@ -69,16 +71,45 @@ static bool resumed_stale(const struct vmha_action *act, uint64_t lver,
 			       NULL) == 0;
 }
 
+/*
+ * Neither QEMU can use that memory any more:
+ *
+ *   source (here)                          target
+ *   post-copy begins, lease released       paused, device state there
+ *   both lose the network                  Finish never comes: it will end by itself
+ *   paused; nobody had the lease since,
+ *   so it may have been retaken ("cont"
+ *   is refused all the same)
+ *
+ * With its lease that must last, and its record must say so: a guest that has once arrived by a
+ * post-copy with trouble holds its lease here, too, and is well.
+ */
+static bool postcopy_dead(const struct vmha_action *act, const struct vmha_observation *obs,
+			  bool late)
+{
+	bool broken = obs->w.virt == VMHA_VIRT_POSTCOPY_BROKEN;
+	struct vmha_moving m = { 0 };
+
+	if (obs->w.process != VMHA_PROCESS_ALIVE ||
+	    (!broken && obs->w.virt != VMHA_VIRT_POSTCOPY)) {
+		return false;
+	}
+	if (obs->w.lease != VMHA_LEASE_HELD) {
+		return broken;
+	}
+	return late && vmha_moving_load(act, &m, NULL) == 0 && m.state == VMHA_MOVE_POSTCOPY &&
+	       vmha_str_eq(m.rec.from, act->node);
+}
+
 /* @return of enum vmha_settled; -EAGAIN look again */
-static int settle_once(const struct vmha_action *act, const char *target, uint64_t lver,
+static int settle_once(const struct vmha_action *act, const char *target, uint64_t lver, bool late,
 		       struct vmha_observation *obs)
 {
 	vmha_observe(act, true, obs);
 	if (vmha_source_feeds(act, obs)) {
 		return -EAGAIN;
 	}
-	if (obs->w.virt == VMHA_VIRT_POSTCOPY_BROKEN && obs->w.process == VMHA_PROCESS_ALIVE &&
-	    obs->w.lease != VMHA_LEASE_HELD) {
+	if (postcopy_dead(act, obs, late)) {
 		(void)vmha_stale_kill(act, obs, "its post-copy broke off: no guest can use it",
 				      NULL);
 		return -EAGAIN;
@@ -120,6 +151,7 @@ int vmha_settle(const struct vmha_action *act, const char *target, uint64_t lver
 		vmha_mono_add(vmha_mono_now(), vmha_action_left(act, VMHA_SPAN_MS(SETTLE_MS)));
 	/* libvirt cleans up after its own failure first: it resumes the source, with its lease */
 	struct vmha_mono patient = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(2));
+	struct vmha_mono late = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(10));
 
 	for (;;) {
 		int r;
@@ -131,7 +163,7 @@ int vmha_settle(const struct vmha_action *act, const char *target, uint64_t lver
 				continue;
 			}
 		}
-		r = settle_once(act, target, lver, ret_obs);
+		r = settle_once(act, target, lver, vmha_mono_passed(late), ret_obs);
 		if (r >= 0) {
 			return r;
 		}
