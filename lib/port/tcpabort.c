@@ -207,21 +207,21 @@ static int table_abort(const struct wanted *w, const char *table, int family)
 	return count;
 }
 
-static int wanted_abort(struct wanted *w, const char *address, struct vmha_err **err)
+static int wanted_abort(struct wanted w, const char *address, struct vmha_err **err)
 {
 	uint8_t mapped[16] = { [10] = 0xff, [11] = 0xff }; /* IPv4 on an IPv6 socket */
 	uint8_t peer[16] = { 0 };
 	int four = 0;
 	int six;
 
-	w->peer = peer;
+	w.peer = peer;
 	if (inet_pton(AF_INET, address, peer) == 1) {
 		memcpy(mapped + 12, peer, 4);
-		four = table_abort(w, "tcp", AF_INET);
-		w->peer = mapped;
-		six = table_abort(w, "tcp6", AF_INET6);
+		four = table_abort(&w, "tcp", AF_INET);
+		w.peer = mapped;
+		six = table_abort(&w, "tcp6", AF_INET6);
 	} else if (inet_pton(AF_INET6, address, peer) == 1) {
-		six = table_abort(w, "tcp6", AF_INET6);
+		six = table_abort(&w, "tcp6", AF_INET6);
 	} else {
 		return vmha_err_set(err, -EINVAL, "%s is not a numeric address", address);
 	}
@@ -236,7 +236,7 @@ int vmha_tcp_abort(pid_t pid, const char *address, struct vmha_err **err)
 {
 	struct wanted w = { .pid = pid };
 
-	return wanted_abort(&w, address, err);
+	return wanted_abort(w, address, err);
 }
 
 int vmha_tcp_abort_silent(const char *address, uint16_t port, struct vmha_span silent,
@@ -244,5 +244,5 @@ int vmha_tcp_abort_silent(const char *address, uint16_t port, struct vmha_span s
 {
 	struct wanted w = { .port = htons(port), .silent_ms = vmha_span_ms(silent) };
 
-	return wanted_abort(&w, address, err);
+	return wanted_abort(w, address, err);
 }
