@@ -6,15 +6,9 @@
 # another node.  Healed, the role leaves as well.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/drain-lib.sh
+. "$(dirname "$0")/../drain-lib.sh"
 VMS=(web1 web2 web3 web4)
-declare -A BOOT=()
-
-all_on() {
-	local vm
-	for vm in "${VMS[@]}"; do
-		role_is_on "$vm" "$1" || return 1
-	done
-}
 
 untouched() {
 	local vm
@@ -42,17 +36,7 @@ one_copies_two_wait() {
 lab_begin --volume dir
 await 60 "clusterd" clusterd_ready
 step "four VMs on node1"
-cluster vmha drain node2 --wait
-cluster vmha drain node3 --wait
-for vm in "${VMS[@]}"; do
-	role_make "$vm"
-	BOOT[$vm]=$(boot_id "$vm")
-done
-cluster vmha resume node2
-cluster vmha resume node3
-await 60 "node2 in the volume" node_joined node2
-await 60 "node3 in the volume" node_joined node3
-all_on node1 || fail "not all are on node1"
+vms_on_node1
 migrate_over mig
 
 step "web1 is blocked, its guest runs on"

@@ -7,8 +7,9 @@
 # cannot move, and a restart of clusterd meanwhile.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/drain-lib.sh
+. "$(dirname "$0")/../drain-lib.sh"
 VMS=(web1 web2 web3 web4 web5 web6)
-declare -A BOOT=()
 
 # Prints, whenever it has grown, how many VMs have a process on a node and on another one too: that
 # is how many migrations libvirt works on there.
@@ -61,13 +62,6 @@ gone_from() {
 	local vm
 	for vm in "${VMS[@]}"; do
 		[[ -z $(qemu_pid "$1" "$vm") ]] || return 1
-	done
-}
-
-all_on() {
-	local vm
-	for vm in "${VMS[@]}"; do
-		role_is_on "$vm" "$1" || return 1
 	done
 }
 
@@ -147,17 +141,7 @@ failed_back() {
 lab_begin --volume dir
 await 60 "clusterd" clusterd_ready
 step "six VMs on node1, where alone they can start now"
-cluster vmha drain node2 --wait
-cluster vmha drain node3 --wait
-for vm in "${VMS[@]}"; do
-	role_make "$vm"
-	BOOT[$vm]=$(boot_id "$vm")
-done
-cluster vmha resume node2
-cluster vmha resume node3
-await 60 "node2 in the volume" node_joined node2
-await 60 "node3 in the volume" node_joined node3
-all_on node1 || fail "not all are on node1"
+vms_on_node1
 
 step "Pacemaker's own throttle is told, and put aside: slots alone hold moves back"
 cluster vmha set migration-slots=2

@@ -4,7 +4,7 @@ tests_daemon_clusterd_tool_CPPFLAGS = $(AM_CPPFLAGS) $(QB_CFLAGS) $(COROSYNC_CFL
 tests_daemon_clusterd_tool_SOURCES = tests/daemon/clusterd-tool.c
 tests_daemon_clusterd_tool_LDADD = lib/libport.a lib/libbase.a $(QB_LIBS) $(COROSYNC_LIBS)
 
-EXTRA_DIST += tests/clusterd-lib.sh tests/systemd-lib.sh tests/daemon/clusterd-state.sh tests/daemon/clusterd-hostile.sh
+EXTRA_DIST += tests/clusterd-lib.sh tests/drain-lib.sh tests/systemd-lib.sh tests/daemon/clusterd-state.sh tests/daemon/clusterd-hostile.sh
 
 # the group over a fake corosync
 tests_unit_test_apart_CPPFLAGS = $(AM_CPPFLAGS) $(GLIB_CFLAGS) $(JANSSON_CFLAGS)
