@@ -12,9 +12,11 @@ struct drive_ask {
 	uint64_t serial;
 	enum ask_kind kind;
 	struct clusterd_request *req;
-	uint64_t mig;  /* 0: not known yet */
-	bool chosen;   /* the target was, by us */
-	bool mode_set; /* by the command */
+	uint64_t mig;	 /* 0: not known yet */
+	bool chosen;	 /* the target was, by us */
+	bool mode_set;	 /* by the command */
+	bool placed;	 /* Pacemaker has the role where it may leave, and lets it go there */
+	bool configured; /* its volume, mode and priority are known */
 	struct vmha_cevent event;
 	char to[VMHA_NODE_SIZE];
 	char from[VMHA_NODE_SIZE];

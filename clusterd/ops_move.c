@@ -11,6 +11,10 @@
 #define MIGRATE_MS 20000 /* until the target has been asked */
 #define CANCEL_MS  90000
 
+#define NO_ROLE	    "there is no role named '%s': 'vmha vm list' names them"
+#define NO_NODE	    "there is no node named '%s' that runs roles: 'vmha status' lists the nodes"
+#define PCMK_SILENT "Pacemaker cannot be asked: %s"
+
 /* --- migrate -------------------------------------------------------------------------------- */
 
 static int target_check(const struct clusterd *c, const struct vmha_pcmk_state *s, const char *to,
@@ -20,11 +24,7 @@ static int target_check(const struct clusterd *c, const struct vmha_pcmk_state *
 	const struct vmha_cnode *node = vmha_cluster_node_by_name(c->cluster, to);
 
 	if (!n || n->remote || !node) {
-		return vmha_err_set(
-			err, -ENOENT,
-			"there is no node named '%s' that runs roles: 'vmha status' lists the "
-			"nodes",
-			to);
+		return vmha_err_set(err, -ENOENT, NO_NODE, to);
 	}
 	if (!n->online || n->unclean || n->pending || n->shutdown) {
 		return vmha_err_set(err, -EHOSTDOWN, "node %s is not online: %s stays where it is",
@@ -52,8 +52,7 @@ static int source_check(struct drive_ask *a, const struct vmha_pcmk_state *s, st
 	const struct vmha_cnode *from;
 
 	if (!x || strcmp(x->agent, "ocf:vmha:vm") != 0) {
-		return vmha_err_set(err, -ENOENT,
-				    "there is no role named '%s': 'vmha vm list' names them", vm);
+		return vmha_err_set(err, -ENOENT, NO_ROLE, vm);
 	}
 	if (!s->dc_present || !s->quorum) {
 		return vmha_err_set(
@@ -89,11 +88,6 @@ static void migrate_send(struct drive_ask *a)
 	const struct vmha_cnode *to = vmha_cluster_node_by_name(a->c->cluster, a->to);
 	vmha_autofree char *trace = g_uuid_string_random();
 
-	if (strcmp(a->to, a->from) == 0) {
-		drive_ask_error(a, -EALREADY, "%s runs on node %s already", a->event.enqueue.vm,
-				a->to);
-		return;
-	}
 	if (!to) {
 		drive_ask_error(a, -ENOENT, "node %s has left the cluster", a->to);
 		return;
@@ -126,6 +120,19 @@ static void migrate_scores(struct clusterd *c, int r, const char *text, const ch
 	migrate_send(a);
 }
 
+/* Both questions are under way at once: the first answer that refuses it is the command's. */
+static void migrate_go_on(struct drive_ask *a)
+{
+	if (!a->placed || !a->configured) {
+		return;
+	}
+	if (*a->to) {
+		migrate_send(a);
+	} else {
+		drive_pcmk_scores(a->c->drive->pcmk, migrate_scores, drive_ask_data(a));
+	}
+}
+
 static void migrate_roles(struct clusterd *c, int r, const struct vmha_pcmk_primitives *roles,
 			  const char *why, void *data)
 {
@@ -136,12 +143,15 @@ static void migrate_roles(struct clusterd *c, int r, const struct vmha_pcmk_prim
 	if (!a) {
 		return;
 	}
-	for (i = 0; r == 0 && i < roles->count && !p; i++) {
+	if (r < 0) {
+		drive_ask_error(a, r, PCMK_SILENT, why);
+		return;
+	}
+	for (i = 0; i < roles->count && !p; i++) {
 		p = strcmp(roles->items[i].id, a->event.enqueue.vm) == 0 ? &roles->items[i] : NULL;
 	}
 	if (!p) {
-		drive_ask_error(a, r < 0 ? r : -ENOENT, "%s",
-				r < 0 ? why : "the role was removed just now");
+		drive_ask_error(a, -ENOENT, NO_ROLE, a->event.enqueue.vm);
 		return;
 	}
 	(void)snprintf(a->event.enqueue.volume, sizeof(a->event.enqueue.volume), "%s", p->volume);
@@ -152,11 +162,8 @@ static void migrate_roles(struct clusterd *c, int r, const struct vmha_pcmk_prim
 	if (!a->event.enqueue.priority) {
 		a->event.enqueue.priority = (int)p->priority;
 	}
-	if (*a->to) {
-		migrate_send(a);
-	} else {
-		drive_pcmk_scores(c->drive->pcmk, migrate_scores, data);
-	}
+	a->configured = true;
+	migrate_go_on(a);
 }
 
 static void migrate_state(struct clusterd *c, int r, const struct vmha_pcmk_state *s,
@@ -169,18 +176,23 @@ static void migrate_state(struct clusterd *c, int r, const struct vmha_pcmk_stat
 		return;
 	}
 	if (r < 0) {
-		drive_ask_error(a, r, "Pacemaker cannot be asked: %s", why);
+		drive_ask_error(a, r, PCMK_SILENT, why);
 		return;
 	}
 	r = source_check(a, s, &err);
 	if (r == 0 && *a->to) {
 		r = target_check(c, s, a->to, a->event.enqueue.vm, &err);
 	}
+	if (r == 0 && strcmp(a->to, a->from) == 0) {
+		r = vmha_err_set(&err, -EALREADY, "%s runs on node %s already", a->event.enqueue.vm,
+				 a->to);
+	}
 	if (r < 0) {
 		drive_ask_error(a, r, "%s", vmha_err_text(err));
 		return;
 	}
-	drive_pcmk_roles(c->drive->pcmk, migrate_roles, data);
+	a->placed = true;
+	migrate_go_on(a);
 }
 
 bool drive_migrate_read(struct drive_ask *a, const json_t *body)
@@ -212,8 +224,11 @@ void drive_op_migrate(struct clusterd *c, struct clusterd_request *req, const js
 	} else if (!c->quorate) {
 		drive_ask_error(a, -ENOLINK,
 				"this part of the cluster has no quorum, so nothing may be moved");
+	} else if (*a->to && !vmha_cluster_node_by_name(c->cluster, a->to)) {
+		drive_ask_error(a, -ENOENT, NO_NODE, a->to);
 	} else {
 		drive_pcmk_state(c->drive->pcmk, migrate_state, drive_ask_data(a));
+		drive_pcmk_roles(c->drive->pcmk, migrate_roles, drive_ask_data(a));
 	}
 }
 
