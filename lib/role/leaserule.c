@@ -236,8 +236,7 @@ bool vmha_source_feeds(const struct vmha_action *act, const struct vmha_observat
 {
 	struct vmha_peer peer = { .online = true };
 	struct vmha_moving m = { 0 };
-	bool told = vmha_moving_load(act, &m, NULL) == 0 && m.state == VMHA_MOVE_POSTCOPY &&
-		    vmha_str_eq(m.rec.from, act->node);
+	bool told = vmha_moving_postcopy(act, &m);
 
 	if (obs->w.process != VMHA_PROCESS_ALIVE || obs->w.lease == VMHA_LEASE_HELD) {
 		return false;

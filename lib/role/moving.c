@@ -117,3 +117,8 @@ bool vmha_moving_open(const struct vmha_action *act, struct vmha_moving *ret_mov
 	}
 	return true;
 }
+
+bool vmha_moving_postcopy(const struct vmha_action *act, struct vmha_moving *ret_moving)
+{
+	return vmha_moving_open(act, ret_moving) && ret_moving->state == VMHA_MOVE_POSTCOPY;
+}

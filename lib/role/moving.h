@@ -44,4 +44,7 @@ int64_t vmha_wall_ms(void);
 /** @return true when a move from this node has not ended. @param[out] ret_moving may be NULL */
 bool vmha_moving_open(const struct vmha_action *act, struct vmha_moving *ret_moving);
 
+/** @return true when the record says post-copy from this node. @param[out] ret_moving then */
+bool vmha_moving_postcopy(const struct vmha_action *act, struct vmha_moving *ret_moving);
+
 #endif

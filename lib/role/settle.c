@@ -5,7 +5,6 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
-#include "lib/base/str.h"
 #include "lib/role/leaserule.h"
 #include "lib/role/moving.h"
 #include "lib/role/peers.h"
@@ -97,8 +96,7 @@ static bool postcopy_dead(const struct vmha_action *act, const struct vmha_obser
 	if (obs->w.lease != VMHA_LEASE_HELD) {
 		return broken;
 	}
-	return late && vmha_moving_load(act, &m, NULL) == 0 && m.state == VMHA_MOVE_POSTCOPY &&
-	       vmha_str_eq(m.rec.from, act->node);
+	return late && vmha_moving_postcopy(act, &m);
 }
 
 /* @return of enum vmha_settled; -EAGAIN look again */
