@@ -94,11 +94,12 @@ void drive_check_begin(struct drive_job *job);
 
 /**
  * Run the checks of a role's move on this node, as its target, in a child.
+ * @param action of vm-action: "precheck", or "admit": no more than it takes to refuse it
  * @param ways to the source, as JSON (lib/port/move_json.h); NULL: not checked
  * @param done gets {"ok":bool,"text":...,"checks":[...]} as text
  */
-int drive_precheck_run(struct clusterd *c, const char *vm, const char *volume, const char *mode,
-		       const char *ways, clusterd_worker_done done, void *data,
+int drive_precheck_run(struct clusterd *c, const char *action, const char *vm, const char *volume,
+		       const char *mode, const char *ways, clusterd_worker_done done, void *data,
 		       struct clusterd_worker **ret_worker, struct vmha_err **err);
 /** @return true: it can; else @ret_text says why not (VMHA_REASON_SIZE) */
 bool drive_precheck_read(const struct clusterd_worker_result *res, const char *node,

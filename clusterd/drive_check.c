@@ -9,8 +9,8 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 
-int drive_precheck_run(struct clusterd *c, const char *vm, const char *volume, const char *mode,
-		       const char *ways, clusterd_worker_done done, void *data,
+int drive_precheck_run(struct clusterd *c, const char *action, const char *vm, const char *volume,
+		       const char *mode, const char *ways, clusterd_worker_done done, void *data,
 		       struct clusterd_worker **ret_worker, struct vmha_err **err)
 {
 	vmha_autofree char *name = vmha_str_printf("OCF_RESOURCE_INSTANCE=%s", vm);
@@ -19,9 +19,9 @@ int drive_precheck_run(struct clusterd *c, const char *vm, const char *volume, c
 	vmha_autofree char *how = vmha_str_printf("OCF_RESKEY_migration_mode=%s",
 						  strcmp(mode, "cold") == 0 ? "live" : mode);
 	static const char program[] = VMHA_PKGLIBEXECDIR "/vm-action";
-	const char *const argv[] = { "env",   name,	  where,
-				     node,    how,	  "OCF_RESKEY_CRM_meta_timeout=8000",
-				     program, "precheck", NULL };
+	const char *const argv[] = { "env",   name,   where,
+				     node,    how,    "OCF_RESKEY_CRM_meta_timeout=8000",
+				     program, action, NULL };
 
 	if (!name || !where || !node || !how) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
@@ -110,7 +110,7 @@ void drive_check_begin(struct drive_job *job)
 	int r = mig ? ways_text(job->d->c, mig, &ways, &err) : 0;
 
 	if (r == 0) {
-		r = drive_precheck_run(job->d->c, job->vm, job->volume,
+		r = drive_precheck_run(job->d->c, "admit", job->vm, job->volume,
 				       mig ? vmha_mig_mode_name(mig->mode) : "auto", ways,
 				       check_done, drive_job_data(job), &job->worker, &err);
 	}

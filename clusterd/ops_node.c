@@ -115,7 +115,7 @@ static void precheck_roles(struct clusterd *c, int r, const struct vmha_pcmk_pri
 		if (strcmp(p->id, a->event.enqueue.vm) != 0) {
 			continue;
 		}
-		r = drive_precheck_run(c, p->name, p->volume,
+		r = drive_precheck_run(c, "precheck", p->name, p->volume,
 				       a->mode_set ? vmha_mig_mode_name(a->event.enqueue.mode)
 				       : *p->mode  ? p->mode
 						   : "live",

@@ -153,18 +153,30 @@ static struct vmha_plan *ways_read(void)
 	return ways;
 }
 
-/* For clusterd, on the node that a guest is to move to. */
-static int do_precheck(const struct vmha_action *act, const struct vm_params *p)
+static int checks_run(const struct vmha_action *act, bool all)
 {
 	vmha_autofree struct vmha_plan *ways = ways_read();
 	vmha_autofree struct vmha_check *checks = calloc(VMHA_CHECKS_MAX, sizeof(*checks));
 	vmha_autoerr struct vmha_err *err = NULL;
-	int n = checks ? vmha_precheck(act, ways, checks, &err) : -ENOMEM;
+	int n = checks ? vmha_precheck(act, ways, all, checks, &err) : -ENOMEM;
 
-	(void)p;
 	return n < 0 ? vmha_ocf_fail(OCF_ERR_GENERIC,
 				     n == -ENOMEM ? "out of memory" : vmha_err_text(err))
 		     : checks_print(checks, (size_t)n);
+}
+
+/* For clusterd, on the node that a guest is to move to: all that is wrong, for people. */
+static int do_precheck(const struct vmha_action *act, const struct vm_params *p)
+{
+	(void)p;
+	return checks_run(act, true);
+}
+
+/* Likewise, for a move that is refused as soon as something is. */
+static int do_admit(const struct vmha_action *act, const struct vm_params *p)
+{
+	(void)p;
+	return checks_run(act, false);
 }
 
 static const struct {
@@ -182,6 +194,7 @@ static const struct {
 	{ "reload-agent", do_reload, false },
 	{ "validate-all", do_validate, false },
 	{ "precheck", do_precheck, false },
+	{ "admit", do_admit, false },
 };
 
 /* clusterd takes no end of the guest for a crash while this connection lasts. */
@@ -222,7 +235,7 @@ static int without_role(const char *action, const struct vm_params *p, int r, st
 	if ((strcmp(action, "monitor") == 0 || strcmp(action, "status") == 0) && none) {
 		return OCF_NOT_RUNNING;
 	}
-	if (strcmp(action, "precheck") == 0) {
+	if (strcmp(action, "precheck") == 0 || strcmp(action, "admit") == 0) {
 		(void)snprintf(volume.text, sizeof(volume.text), "%s: %s",
 			       p->node ? p->node : "here", vmha_err_text(err));
 		return checks_print(&volume, 1);

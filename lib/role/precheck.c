@@ -186,7 +186,8 @@ static void refuse_libvirt(struct list *l, const char *why)
 	}
 }
 
-static void check_libvirt(struct list *l)
+/* It is slow to answer the first time: it tries QEMU then. */
+static void check_libvirt(struct list *l, const struct vmha_virt_needs *nics, size_t found)
 {
 	vmha_autofree char *type = vmha_domxml_get(l->dom, "/domain/@type");
 	vmha_autofree char *arch = vmha_domxml_get(l->dom, "/domain/os/type/@arch");
@@ -195,13 +196,15 @@ static void check_libvirt(struct list *l)
 	vmha_autofree char *cpu = cpu_of(l);
 	vmha_autofree struct vmha_virt_host *host = calloc(1, sizeof(*host));
 	vmha_autoerr struct vmha_err *err = NULL;
-	struct vmha_virt_needs needs = {
-		.type = type, .arch = arch, .machine = machine, .emulator = emulator, .cpu_xml = cpu
-	};
-	size_t found = check_nics(l, needs.networks);
+	struct vmha_virt_needs needs = *nics;
 	const char *node = l->act->node;
 	size_t i;
 
+	needs.type = type;
+	needs.arch = arch;
+	needs.machine = machine;
+	needs.emulator = emulator;
+	needs.cpu_xml = cpu;
 	if (!host ||
 	    vmha_virt_host(&needs, vmha_action_left(l->act, ASK_PATIENCE), host, &err) < 0) {
 		refuse_libvirt(l, vmha_err_text(err));
@@ -297,12 +300,23 @@ static void check_ways(struct list *l, const struct vmha_plan *ways)
 	}
 }
 
-int vmha_precheck(const struct vmha_action *act, const struct vmha_plan *ways,
+static bool is_good(const struct list *l)
+{
+	int i;
+
+	for (i = 0; i < l->count && l->checks[i].ok; i++) {
+	}
+	return i == l->count;
+}
+
+int vmha_precheck(const struct vmha_action *act, const struct vmha_plan *ways, bool all,
 		  struct vmha_check *checks, struct vmha_err **err)
 {
 	vmha_autodomxml struct vmha_domxml *dom = NULL;
 	struct list l = { .act = act, .checks = checks };
+	struct vmha_virt_needs nics = { 0 };
 	char path[VMHA_PATH_SIZE];
+	size_t found;
 	int r;
 
 	vmha_role_path(&act->role, VMHA_FILE_XML, path);
@@ -315,8 +329,11 @@ int vmha_precheck(const struct vmha_action *act, const struct vmha_plan *ways,
 	check_memory(&l);
 	check_disks(&l);
 	check_files(&l);
-	check_libvirt(&l);
-	if (ways) {
+	found = check_nics(&l, nics.networks);
+	if (all || is_good(&l)) {
+		check_libvirt(&l, &nics, found);
+	}
+	if (ways && (all || is_good(&l))) {
 		check_ways(&l, ways);
 	}
 	return l.count;

@@ -2,6 +2,7 @@
 #ifndef VMHA_ROLE_PRECHECK_H
 #define VMHA_ROLE_PRECHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/port/move_json.h"
@@ -15,10 +16,11 @@ struct vmha_plan;
  * Can this node take the guest?  To be run where it is to go, before anything moves: its
  * definition, memory, CPU, machine type, networks, disks, and the volume with its lease.
  * @param ways to the source ("address" is the source's); NULL: not checked
+ * @param all  false: once something is wrong neither libvirt nor the source is asked
  * @param[out] checks VMHA_CHECKS_MAX of them, good ones too
  * @return how many; negative errno when they could not be made at all
  */
-int vmha_precheck(const struct vmha_action *act, const struct vmha_plan *ways,
+int vmha_precheck(const struct vmha_action *act, const struct vmha_plan *ways, bool all,
 		  struct vmha_check *checks, struct vmha_err **err);
 
 /**

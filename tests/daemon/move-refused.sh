@@ -75,6 +75,15 @@ start=$(now_ms)
 figure "refused_ms=$(($(now_ms) - start)): $(cat "$WORK/out.log")"
 grep -q vmbr0 "$WORK/out.log" || fail "the bridge is not named"
 
+step "refused all the same while libvirtd of $to hangs: nobody needs its word then"
+daemon_signal "$to" libvirtd STOP
+start=$(now_ms)
+! cluster vmha migrate web1 --to "$to" >"$WORK/out.log" 2>&1 || fail "not refused: $(cat "$WORK/out.log")"
+figure "refused_ms=$(($(now_ms) - start)): $(cat "$WORK/out.log")"
+daemon_signal "$to" libvirtd CONT
+grep -q vmbr0 "$WORK/out.log" || fail "the bridge is not named"
+! grep -q libvirtd "$WORK/out.log" || fail "libvirtd was asked: $(cat "$WORK/out.log")"
+
 step "crm_resource --move to $to, which lacks the bridge"
 start=$(now_ms)
 cluster crm_resource --resource web1 --move --node "$to"
