@@ -205,7 +205,7 @@ bool drive_drain_target_away(const struct vmha_cluster *state, unsigned int node
 
 	return mig->phase == VMHA_MIG_QUEUED && mig->cause != VMHA_CAUSE_FAILBACK &&
 	       mig->from == node && !mig->agent && !(to && to->ready) &&
-	       vmha_cluster_proto(state) >= 2;
+	       vmha_cluster_can(state, VMHA_CAN_GIVE_UP);
 }
 
 bool drive_drain_stuck(const struct vmha_cluster *state, const struct vmha_drain_role *role)

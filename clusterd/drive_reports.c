@@ -88,6 +88,10 @@ void drive_op_report(struct clusterd *c, struct clusterd_request *req, const jso
 		clusterd_answer_error(req, -EINVAL, "move-report: field state is missing or wrong");
 		return;
 	}
+	if (e.report.state == VMHA_MOVE_POSTCOPY &&
+	    !vmha_cluster_can(c->cluster, VMHA_CAN_POSTCOPY)) {
+		e.report.state = VMHA_MOVE_COPYING; /* which it is, for all that they can tell */
+	}
 	drive_words_get(body, "network", e.report.network, sizeof(e.report.network));
 	drive_words_get(body, "address", e.report.address, sizeof(e.report.address));
 	p = &e.report.progress;

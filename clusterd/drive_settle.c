@@ -55,7 +55,7 @@ static void stuck_tell(struct drive_job *job, const char *why)
 {
 	int64_t ms = vmha_span_ms(vmha_mono_diff(job->begun, vmha_mono_now()));
 
-	if (!job->stuck && ms >= STUCK_MS && vmha_cluster_proto(job->d->c->cluster) >= 2) {
+	if (!job->stuck && ms >= STUCK_MS && vmha_cluster_can(job->d->c->cluster, VMHA_CAN_STUCK)) {
 		job->stuck = true;
 		drive_job_tell(job, VMHA_CEVENT_SETTLED, false, VMHA_RESULT_NONE, why);
 	}

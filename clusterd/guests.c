@@ -93,6 +93,10 @@ static gboolean on_tell(gpointer data)
 	struct vmha_cevent e = { .type = VMHA_CEVENT_GUESTS, .guests = list };
 
 	all->tell_timer = 0;
+	if (!vmha_cluster_can(c->cluster, VMHA_CAN_GUESTS)) {
+		all->told_once = false; /* changed() asks again */
+		return G_SOURCE_REMOVE;
+	}
 	e.guests_count = tell_list(c, list);
 	if (!c->synced || (all->told_once && e.guests_count == all->told_count &&
 			   memcmp(list, all->told, sizeof(all->told)) == 0)) {
@@ -373,11 +377,21 @@ static void guests_synced(struct clusterd *c)
 	clusterd_guests_tell(c);
 }
 
+/* All members can read it now. */
+static void guests_changed(struct clusterd *c)
+{
+	if (c->guests && c->synced && !c->guests->told_once &&
+	    vmha_cluster_can(c->cluster, VMHA_CAN_GUESTS)) {
+		clusterd_guests_tell(c);
+	}
+}
+
 const struct clusterd_module clusterd_module_guests = {
 	.name = "guests",
 	.start = guests_start,
 	.stop = guests_stop,
 	.synced = guests_synced,
+	.changed = guests_changed,
 	.closed = action_rest,
 	.ops = ops,
 };

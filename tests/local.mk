@@ -11,6 +11,7 @@ unit_tests = \
 	tests/unit/test-cli \
 	tests/unit/test-cluster \
 	tests/unit/test-cluster-nodes \
+	tests/unit/test-cluster-older \
 	tests/unit/test-cluster-table \
 	tests/unit/test-codec \
 	tests/unit/test-conf \
@@ -89,6 +90,8 @@ tests_unit_test_codec_LDADD = tests/unit/libunit.a lib/libport.a lib/libcore.a l
 tests_unit_test_cluster_SOURCES = tests/unit/test-cluster.c $(fixture_sources)
 tests_unit_test_cluster_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
+tests_unit_test_cluster_older_SOURCES = tests/unit/test-cluster-older.c $(fixture_sources)
+tests_unit_test_cluster_older_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_cluster_table_SOURCES = tests/unit/test-cluster-table.c $(fixture_sources)
 tests_unit_test_cluster_table_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 

@@ -120,6 +120,17 @@ unsigned int vmha_cluster_proto(const struct vmha_cluster *state)
 	return lowest;
 }
 
+bool vmha_cluster_can(const struct vmha_cluster *state, enum vmha_cfeature feature)
+{
+	static const unsigned int since[VMHA_CFEATURES_COUNT] = {
+#define X(name_, since_) [VMHA_CAN_##name_] = (since_),
+		VMHA_CFEATURES(X)
+#undef X
+	};
+
+	return vmha_cluster_proto(state) >= since[feature];
+}
+
 bool cl_drain_closed(enum vmha_drain_state state)
 {
 	static const bool closed[] = {
@@ -285,6 +296,16 @@ static const handler handlers[VMHA_CEVENTS_COUNT] = {
 	[VMHA_CEVENT_JOURNAL] = event_journal,
 };
 
+/* What an older member drops as garbage: it does not count there either. */
+static bool is_readable(const struct vmha_cluster *st, const struct vmha_cevent *ev)
+{
+	if (ev->type == VMHA_CEVENT_GUESTS) {
+		return vmha_cluster_can(st, VMHA_CAN_GUESTS);
+	}
+	return ev->type != VMHA_CEVENT_REPORT || ev->report.state != VMHA_MOVE_POSTCOPY ||
+	       vmha_cluster_can(st, VMHA_CAN_POSTCOPY);
+}
+
 int vmha_cluster_apply(struct vmha_cluster *state, const struct vmha_cevent *event,
 		       struct vmha_ceffects *effects)
 {
@@ -293,6 +314,9 @@ int vmha_cluster_apply(struct vmha_cluster *state, const struct vmha_cevent *eve
 	int r;
 
 	vmha_ceffects_clear(effects);
+	if (!is_readable(state, event)) {
+		return cl_refuse(&t, -EOPNOTSUPP, "a member of an older release cannot read it");
+	}
 	state->seq++;
 	if (event->type != VMHA_CEVENT_JOINED && !(sender && sender->member)) {
 		r = cl_refuse(&t, -EPERM, "node %u is not a member", event->from);

@@ -290,11 +290,32 @@ struct vmha_cluster {
 
 /* --- events --------------------------------------------------------------------------------- */
 
+#define VMHA_CLUSTER_PROTO 2U /* what this release speaks */
+
 /*
- * What this release speaks.  Numbers in brackets: only when all that are ready speak at least that
- * (vmha_cluster_proto()), so that older ones come to the same state.
+ * What came to the machine later, and with which protocol.  While a member speaks an older one all
+ * do as that one does (vmha_cluster_can()): releases that come to different states from the same
+ * events would give the slots of moves to different ones.
  */
-#define VMHA_CLUSTER_PROTO 2U
+#define VMHA_CFEATURES(X)                                                                          \
+	X(SUBSTITUTE, 2)  /* another node performs what a stopped clusterd left open */            \
+	X(STUCK, 2)	  /* SETTLED with NONE: a move that nobody can settle holds no slot */     \
+	X(GIVE_UP, 2)	  /* CANCEL with ok: a drain wants another target than one that is away */ \
+	X(TAKEN_IN, 2)	  /* BEGUN only of a node that is ready */                                 \
+	X(SUPERSEDE, 2)	  /* BEGUN that leads elsewhere ends what is being settled */              \
+	X(STAY, 2)	  /* what is settled when its drain is called off is not queued again */   \
+	X(REASON, 2)	  /* what is superseded keeps the reason that it had */                    \
+	X(FAILED_ROLE, 2) /* a role that cannot leave stays so when its move has ended */          \
+	X(TARGET_END, 2)  /* AGENT_END of a quick move's target */                                 \
+	X(BY_VOLUME, 2)	  /* a live move that was saved is a quick one */                          \
+	X(GUESTS, 2)	  /* GUESTS */                                                             \
+	X(POSTCOPY, 2)	  /* REPORT with POSTCOPY */
+enum vmha_cfeature {
+#define X(name_, since_) VMHA_CAN_##name_,
+	VMHA_CFEATURES(X)
+#undef X
+		VMHA_CFEATURES_COUNT
+};
 
 /*        event    travels in messages (else: made by each node from the group's view) */
 #define VMHA_CEVENTS(X)                                                                            \
@@ -316,8 +337,8 @@ struct vmha_cluster {
 	X(AGENT_END, true)   /* mig.agent, mig.result, mig.reason, report (network), stats; by     \
 				the target of a quick move: mig.result DONE, stats */              \
 	X(AGENT_LOST, true)  /* mig.agent (0: whichever it was), mig.reason */                     \
-	X(SETTLED, true)     /* mig.result DONE, KEPT or LOST; NONE: not yet (2); mig.reason */    \
-	X(CANCEL, true)	     /* mig.id, mig.reason: who; mig.ok: its target is away (2) */         \
+	X(SETTLED, true)     /* mig.result DONE, KEPT or LOST; NONE: not yet; mig.reason */        \
+	X(CANCEL, true)	     /* mig.id, mig.reason: who; mig.ok: its target is away */             \
 	X(DISTURBED, true)   /* mig.reason: what (a node's loss disturbs by itself) */             \
 	X(RELEASE, true)     /* disturbance */                                                     \
 	X(DRAIN, true)	     /* drain: node, policy, requester */                                  \
@@ -487,8 +508,9 @@ struct vmha_cluster *vmha_cluster_new(void);
  * @return 0; -ENOENT no such migration or node; -EEXIST a move of that role is open; -EPERM the
  * sender may not say this; -ESTALE another agent has taken over; -EPROTO not in this phase; -EBUSY
  * too late to cancel, or still in use; -EINVAL a field is wrong; -ENOSPC a limit is reached;
- * -EHOSTDOWN a node is not there; -EAGAIN the target takes no roles; -ENOLINK no quorum; -ENOMEM
- * memory ran out: this node has to start over
+ * -EHOSTDOWN a node is not there; -EAGAIN the target takes no roles; -ENOLINK no quorum;
+ * -EOPNOTSUPP a member cannot read it: nothing has changed at all, as on that one; -ENOMEM memory
+ * ran out: this node has to start over
  */
 int vmha_cluster_apply(struct vmha_cluster *state, const struct vmha_cevent *event,
 		       struct vmha_ceffects *effects);
@@ -528,6 +550,8 @@ unsigned int vmha_cluster_lowest(const struct vmha_cluster *state);
  * @return the lowest protocol of the members; 0: none is known
  */
 unsigned int vmha_cluster_proto(const struct vmha_cluster *state);
+/** @return true when all members know it */
+bool vmha_cluster_can(const struct vmha_cluster *state, enum vmha_cfeature feature);
 unsigned int vmha_cluster_slots(const struct vmha_cluster *state, unsigned int node);
 unsigned int vmha_cluster_slots_used(const struct vmha_cluster *state, unsigned int node);
 /** @return 1 for the next to be admitted, ...; 0: it does not wait */

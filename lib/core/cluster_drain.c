@@ -121,7 +121,7 @@ static bool role_is_stuck(const struct vmha_cluster *st, const struct vmha_drain
 {
 	const struct vmha_mig *m = vmha_cluster_mig(st, role->mig);
 
-	return m && m->stuck;
+	return m && m->stuck && vmha_cluster_can(st, VMHA_CAN_STUCK);
 }
 
 static struct vmha_cnode *drain_node(struct cl_turn *t)
@@ -331,7 +331,8 @@ static void role_ended(struct cl_turn *t, const struct vmha_mig *m)
 	}
 	if (m->result == VMHA_RESULT_DONE) {
 		role->state = VMHA_DROLE_MOVED;
-	} else if (role->state == VMHA_DROLE_MOVING || cl_drain_works(home->drain)) {
+	} else if (role->state == VMHA_DROLE_MOVING || cl_drain_works(home->drain) ||
+		   !vmha_cluster_can(t->st, VMHA_CAN_FAILED_ROLE)) {
 		role->state = VMHA_DROLE_WAITING;
 	}
 	CL_COPY(role->reason, m->reason);

@@ -48,14 +48,15 @@ struct vmha_ceffect *cl_effect(struct cl_turn *t, enum vmha_ceffect_kind kind, u
 /*
  * The source, or in its place the lowest node: once the source's host is surely lost, and also
  * while only its clusterd is away: then the performer goes by what Pacemaker and the evidence say,
- * and what the source's clusterd knows better is given back when it returns.  From proto 2 on.
+ * and what the source's clusterd knows better is given back when it returns.
  */
 static unsigned int source_or_substitute(const struct vmha_cluster *st, const struct vmha_mig *m)
 {
 	if (cl_node_ready(st, m->from)) {
 		return m->from;
 	}
-	if (!st->quorate || (!cl_node_down(st, m->from) && vmha_cluster_proto(st) < 2)) {
+	if (!st->quorate ||
+	    (!cl_node_down(st, m->from) && !vmha_cluster_can(st, VMHA_CAN_SUBSTITUTE))) {
 		return 0;
 	}
 	return vmha_cluster_lowest(st);

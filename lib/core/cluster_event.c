@@ -79,7 +79,8 @@ int cl_event_agent(struct cl_turn *t)
 	if (!m) {
 		return -ENOENT;
 	}
-	if (t->ev->type == VMHA_CEVENT_AGENT_END && m->to == t->ev->from) {
+	if (t->ev->type == VMHA_CEVENT_AGENT_END && m->to == t->ev->from &&
+	    vmha_cluster_can(t->st, VMHA_CAN_TARGET_END)) {
 		return cl_mig_step(t, m, CL_EV_TARGET_END);
 	}
 	if (t->ev->type == VMHA_CEVENT_AGENT_LOST ? !may_say(t, m, VMHA_CEFFECT_ADOPT)
@@ -102,7 +103,7 @@ int cl_event_settled(struct cl_turn *t)
 {
 	struct vmha_mig *m = named(t);
 	enum vmha_mig_result result = t->ev->mig.result;
-	bool stuck = result == VMHA_RESULT_NONE && vmha_cluster_proto(t->st) >= 2;
+	bool stuck = result == VMHA_RESULT_NONE && vmha_cluster_can(t->st, VMHA_CAN_STUCK);
 
 	if (!m) {
 		return -ENOENT;
@@ -136,8 +137,8 @@ int cl_event_cancel(struct cl_turn *t)
 	if (!m) {
 		return -ENOENT;
 	}
-	if (t->ev->mig.ok && vmha_cluster_proto(t->st) >= 2 && m->phase == VMHA_MIG_QUEUED &&
-	    !m->agent) {
+	if (t->ev->mig.ok && vmha_cluster_can(t->st, VMHA_CAN_GIVE_UP) &&
+	    m->phase == VMHA_MIG_QUEUED && !m->agent) {
 		return target_given_up(t, m);
 	}
 	return cl_mig_step(t, m, CL_EV_CANCEL);
@@ -300,7 +301,7 @@ int cl_event_begun(struct cl_turn *t)
 				 CL_NAME(t->st, t->ev->from), q->vm);
 	}
 	open = vmha_cluster_mig_of(t->st, q->vm);
-	if (!open && !cl_node_ready(t->st, q->from) && vmha_cluster_proto(t->st) >= 2) {
+	if (!open && !cl_node_ready(t->st, q->from) && vmha_cluster_can(t->st, VMHA_CAN_TAKEN_IN)) {
 		/* it could perform nothing of it; waiting for its name it would wait for its own */
 		return cl_refuse(t, -EHOSTDOWN, "clusterd of %s is not taken in by the others yet",
 				 CL_NAME(t->st, q->from));

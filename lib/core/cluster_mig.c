@@ -85,7 +85,7 @@ static int handed_begun(struct cl_turn *t, struct vmha_mig *m)
 
 static int superseded(struct cl_turn *t, struct vmha_mig *m)
 {
-	if (!*m->reason) {
+	if (!*m->reason || !vmha_cluster_can(t->st, VMHA_CAN_REASON)) {
 		cl_because(m, "superseded by a move to %s", CL_NAME(t->st, t->ev->enqueue.to));
 	}
 	if (m->agent) {
@@ -134,8 +134,8 @@ static int ending_begun_other(struct cl_turn *t, struct vmha_mig *m)
 {
 	bool attaches = t->ev->mig.ok; /* a job runs: it may be that of this move */
 
-	if (vmha_cluster_proto(t->st) < 2 || m->pending != VMHA_CEFFECT_SETTLE || attaches ||
-	    m->from != t->ev->enqueue.from) {
+	if (!vmha_cluster_can(t->st, VMHA_CAN_SUPERSEDE) || m->pending != VMHA_CEFFECT_SETTLE ||
+	    attaches || m->from != t->ev->enqueue.from) {
 		return busy_begun(t, m);
 	}
 	return superseded(t, m);
@@ -202,7 +202,7 @@ static int running_agent_end(struct cl_turn *t, struct vmha_mig *m)
 	m->requeue = m->preempted && !m->cancel;
 	if (result == VMHA_RESULT_DONE) {
 		cl_say_stats(t, m);
-	} else if (result == VMHA_RESULT_SAVED) {
+	} else if (result == VMHA_RESULT_SAVED && vmha_cluster_can(t->st, VMHA_CAN_BY_VOLUME)) {
 		cl_by_volume(m);
 	}
 	if (result == VMHA_RESULT_DONE || result == VMHA_RESULT_SAVED) {

@@ -117,7 +117,7 @@ int cl_settle(struct cl_turn *t, struct vmha_mig *m)
 
 int cl_stay(struct cl_turn *t, struct vmha_mig *m)
 {
-	if (vmha_cluster_proto(t->st) >= 2) {
+	if (vmha_cluster_can(t->st, VMHA_CAN_STAY)) {
 		m->requeue = false;
 	}
 	return 0;

@@ -174,7 +174,7 @@ static void hello_say(struct sim *s, unsigned int node)
 
 	memcpy(hello.hello.name, "node0", sizeof("node0"));
 	hello.hello.name[4] = (char)('0' + (node > SIM_HOSTS ? SIM_HOSTS : node));
-	hello.hello.proto = VMHA_CLUSTER_PROTO;
+	hello.hello.proto = s->nodes[node].proto;
 	order_send(s, node, &hello);
 }
 
@@ -190,6 +190,9 @@ void order_clusterd_start(struct sim *s, unsigned int node)
 		begin_from_disk(s);
 	}
 	n->clusterd = true;
+	if (n->proto < VMHA_CLUSTER_PROTO && (s->quiet || sim_chance(s, 20))) {
+		n->proto = VMHA_CLUSTER_PROTO; /* upgraded meanwhile */
+	}
 	add_view(s, VMHA_CEVENT_JOINED, node, VMHA_LEAVE_LEFT);
 	text = snapshot(s, s->reference);
 	free(n->st);
@@ -278,6 +281,14 @@ void order_forget(struct sim *s)
 	}
 }
 
+/* A fake older release: what it drops as garbage it does not even count. */
+static bool reads(const struct sim_node *n, const struct vmha_cevent *e)
+{
+	return n->proto >= 2 ||
+	       (e->type != VMHA_CEVENT_GUESTS &&
+		!(e->type == VMHA_CEVENT_REPORT && e->report.state == VMHA_MOVE_POSTCOPY));
+}
+
 static void deliver_one(struct sim *s, struct sim_node *n)
 {
 	const struct sim_entry *entry = &s->log[n->cursor++];
@@ -285,8 +296,10 @@ static void deliver_one(struct sim *s, struct sim_node *n)
 	char *text;
 	size_t i;
 
-	if (vmha_cluster_apply(n->st, entry->event, &fx) < 0 && entry->event->from == n->id &&
-	    entry->event->type == VMHA_CEVENT_BEGUN) {
+	if (!reads(n, entry->event)) {
+		s->dropped++;
+	} else if (vmha_cluster_apply(n->st, entry->event, &fx) < 0 &&
+		   entry->event->from == n->id && entry->event->type == VMHA_CEVENT_BEGUN) {
 		world_refused(s, entry->event);
 	}
 	if (entry->snapshot) {
@@ -341,11 +354,14 @@ void order_compare(struct sim *s)
 
 void order_begin(struct sim *s)
 {
+	bool mixed = sim_chance(s, 30);
 	unsigned int n;
 
 	s->reference = vmha_cluster_new();
 	for (n = 1; n <= SIM_NODES; n++) {
 		s->nodes[n].id = n;
+		s->nodes[n].proto =
+			mixed && n <= SIM_OLDER && sim_chance(s, 50) ? 1 : VMHA_CLUSTER_PROTO;
 		s->nodes[n].listed = n <= SIM_HOSTS;
 		s->nodes[n].host = s->nodes[n].listed;
 	}

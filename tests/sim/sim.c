@@ -158,6 +158,29 @@ static void chaos_slots(struct sim *s)
 	order_send(s, any_node(s), &e);
 }
 
+static void chaos_guests(struct sim *s)
+{
+	struct vmha_cguest guest = { .state = "paused" };
+	struct vmha_cevent e = { .type = VMHA_CEVENT_GUESTS, .guests = &guest };
+
+	memcpy(guest.vm, any_vm(s)->name, sizeof(s->vms[0].name));
+	e.guests_count = sim_random(s, 2);
+	order_send(s, any_node(s), &e);
+}
+
+static void chaos_postcopy(struct sim *s)
+{
+	const struct vmha_mig *m = any_mig(s);
+	struct vmha_cevent e = { .type = VMHA_CEVENT_REPORT };
+
+	if (m && m->phase == VMHA_MIG_RUNNING) {
+		e.mig.id = m->id;
+		e.mig.agent = m->agent;
+		e.report.state = VMHA_MOVE_POSTCOPY;
+		order_send(s, m->from, &e);
+	}
+}
+
 static void chaos_all_die(struct sim *s)
 {
 	unsigned int n;
@@ -223,6 +246,10 @@ static void chaos(struct sim *s)
 		any_vm(s)->hopeless = true;
 	} else if (dice < 573) {
 		chaos_exchange(s);
+	} else if (dice < 581) {
+		chaos_guests(s);
+	} else if (dice < 590) {
+		chaos_postcopy(s);
 	}
 }
 
@@ -250,6 +277,9 @@ static void calm_down(struct sim *s)
 	s->quiet = true;
 	s->dark = sim_chance(s, 30) ? any_node(s) : 0;
 	for (n = 1; n <= SIM_NODES; n++) {
+		if (s->nodes[n].proto < VMHA_CLUSTER_PROTO) {
+			order_clusterd_stop(s, n, VMHA_LEAVE_LEFT);
+		}
 		order_host(s, n, true);
 		if (n != s->dark) {
 			order_clusterd_start(s, n);
@@ -335,6 +365,7 @@ struct figures {
 	uint64_t done;
 	uint64_t stuck;
 	uint64_t given_up;
+	uint64_t dropped;
 };
 
 /* @return false after the first schedule that failed */
@@ -356,6 +387,7 @@ static bool run_seed(uint64_t seed, struct figures *sum)
 	sum->done += s->done;
 	sum->stuck += s->stuck;
 	sum->given_up += s->given_up;
+	sum->dropped += s->dropped;
 	order_end(s);
 	free(s);
 	if (failed) {
@@ -378,11 +410,13 @@ static int run_share(uint64_t first, uint64_t end, uint64_t jobs)
 		}
 	}
 	printf("ok - %llu schedules from seed %llu by %llu: %llu events, %llu moves remembered, "
-	       "%llu of them done, %llu times stuck, %llu targets given up\n",
+	       "%llu of them done, %llu times stuck, %llu targets given up, %llu events dropped "
+	       "by an older release\n",
 	       (unsigned long long)sum.schedules, (unsigned long long)first,
 	       (unsigned long long)jobs, (unsigned long long)sum.events,
 	       (unsigned long long)sum.ended, (unsigned long long)sum.done,
-	       (unsigned long long)sum.stuck, (unsigned long long)sum.given_up);
+	       (unsigned long long)sum.stuck, (unsigned long long)sum.given_up,
+	       (unsigned long long)sum.dropped);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
  */
 
 #define SIM_HOSTS     5 /* that are in the cluster at any time */
+#define SIM_OLDER     4 /* the first of them may begin with an older release */
 #define SIM_NODES     6 /* node 6 comes under node 5's name, for it, and goes again */
 #define SIM_VMS	      8
 #define SIM_TASKS_MAX 512
@@ -59,6 +60,7 @@ struct sim_node {
 	bool listed; /* in corosync's and Pacemaker's configuration */
 	bool host;
 	bool clusterd;
+	unsigned int proto;	 /* of its release */
 	struct vmha_cluster *st; /* stays on its disk when clusterd ends */
 	size_t cursor;		 /* in the log */
 };
@@ -91,6 +93,7 @@ struct sim {
 	uint64_t done;
 	uint64_t stuck;
 	uint64_t given_up;
+	uint64_t dropped; /* events that an older release could not read */
 };
 
 /* sim.c */
