@@ -221,6 +221,21 @@ static bool job_is_left(virDomainPtr dom)
 	return type != VIR_DOMAIN_JOB_NONE;
 }
 
+/* @return -EBUSY: its guest runs on the target, and nothing may be ended any more */
+static int feeds_target(virDomainPtr dom, struct vmha_virt_reply *reply)
+{
+	int state = 0;
+	int reason = 0;
+
+	if (virDomainGetState(dom, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED &&
+	    (reason == VIR_DOMAIN_PAUSED_POSTCOPY || reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)) {
+		(void)snprintf(reply->error, sizeof(reply->error),
+			       "its guest runs on the target and fetches its memory from here");
+		return -EBUSY;
+	}
+	return 0;
+}
+
 /*
  * QEMU 7.2 may stay in "cancelling" for as long as TCP waits for a peer that has vanished: the
  * threads of a parallel migration hang in their sends.  A yank shuts those connections down.
@@ -233,14 +248,8 @@ static int domain_abort(virDomainPtr dom, const struct vmha_virt_request *req,
 	struct vmha_mono patience = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(3));
 	char *result = NULL;
 
-	int state = 0;
-	int reason = 0;
-
 	(void)req;
-	if (virDomainGetState(dom, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED &&
-	    (reason == VIR_DOMAIN_PAUSED_POSTCOPY || reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)) {
-		(void)snprintf(reply->error, sizeof(reply->error),
-			       "its guest runs on the target and fetches its memory from here");
+	if (feeds_target(dom, reply) < 0) {
 		return -EBUSY;
 	}
 	if (virDomainAbortJob(dom) < 0 && virGetLastErrorCode() != VIR_ERR_OPERATION_INVALID) {
@@ -248,6 +257,9 @@ static int domain_abort(virDomainPtr dom, const struct vmha_virt_request *req,
 	}
 	while (job_is_left(dom)) {
 		if (vmha_mono_passed(patience)) {
+			if (feeds_target(dom, reply) < 0) { /* it has begun just then */
+				return -EBUSY;
+			}
 			(void)virDomainQemuMonitorCommand(dom, yank, &result, 0);
 			free(result);
 			return 0;
