@@ -356,6 +356,11 @@ void vmha_link_end(struct vmha_link *link, const struct vmha_moving *m)
 	link->again.ns = 0;
 	attach_begin(link);
 	attach_look(link, END_PATIENCE);
+	if (link->attaching) {
+		vmha_log(VMHA_LOG_WARNING,
+			 "mig=%s vm=%s clusterd does not answer: it takes evidence of how it ended",
+			 link->trace, link->act->role.name);
+	}
 	request = vmha_move_json_end(link->id, link->act->role.name, link->trace, &end);
 	tell(link, request);
 }
