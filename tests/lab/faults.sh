@@ -10,11 +10,11 @@ address() { on "$1" getent hosts "$1-$2" | cut -d' ' -f1; }
 reaches() { on "$1" ping -n -q -c 1 -W 1 "$(address "$2" "$3")" >/dev/null 2>&1; }
 
 step "cut, both ways and one way"
-reaches node1 node2 mig || fail "no ping before the cut"
+await 5 "a ping before the cut" reaches node1 node2 mig
 lab cut node2 mig
 [[ $(on node2 cat /sys/class/net/mig/carrier) == 0 ]] || fail "a pulled cable has a carrier"
 reaches node1 node2 mig && fail "the cut does not cut"
-reaches node1 node3 mig || fail "the cut of node2 hurts node3"
+await 5 "a ping to node3: the cut is of node2" reaches node1 node3 mig
 lab heal node2 mig
 await 5 "mig healed" reaches node1 node2 mig
 lab cut node2 mig --out
@@ -32,7 +32,7 @@ step "slow"
 transfer_ms() {
 	on node1 timeout 30 socat -u "TCP-LISTEN:5001,reuseaddr" - >"$WORK/received" &
 	local receiver=$! start
-	await 5 "the receiver" on node1 sh -c 'ss -Hltn "sport = :5001" | grep -q .'
+	await 20 "the receiver" on node1 sh -c 'ss -Hltn "sport = :5001" | grep -q .'
 	start=$(now_ms)
 	on node2 sh -c "head -c 4000000 /dev/zero | socat -u - TCP:$(address node1 mig):5001"
 	wait "$receiver"
@@ -55,7 +55,7 @@ transfer_ms
 
 step "storage: error, delay, hang; files and LUN"
 on node2 sh -c 'echo data >/clusterstorage/vol1/file'
-read_lun() { on "$1" timeout 2 dd if=/clusterstorage/vol1/lun1 of=/dev/null bs=4096 count=1 iflag=direct status=none; }
+read_lun() { on "$1" timeout 10 dd if=/clusterstorage/vol1/lun1 of=/dev/null bs=4096 count=1 iflag=direct status=none; }
 write_lun() { echo "$2" | on "$1" sh -c 'dd of=/clusterstorage/vol1/lun1 bs=4096 count=1 conv=sync,notrunc oflag=direct status=none'; }
 lun_text() { on "$1" sh -c 'dd if=/clusterstorage/vol1/lun1 bs=4096 count=1 iflag=direct status=none' | tr -d '\0 '; }
 write_lun node1 from-node1
@@ -80,7 +80,7 @@ sleep 1
 on node2 test ! -s /tmp/read || fail "hang does not hang"
 on node2 test ! -s /tmp/lun || fail "hang does not hang on the LUN"
 lab heal node2
-await 5 "the reads go on" on node2 sh -c 'test -s /tmp/read && test -s /tmp/lun'
+await 20 "the reads go on" on node2 sh -c 'test -s /tmp/read && test -s /tmp/lun'
 
 step "power off while storage hangs: nothing is written afterwards"
 lab stall-storage node2 hang
@@ -116,7 +116,7 @@ step "a frozen node is fenced and comes back thawed"
 before=$(fences_count)
 start=$(now_ms)
 lab freeze node3
-await 30 "the fence of node3" more_fences
+await 60 "the fence of node3" more_fences
 figure "frozen_to_fence_ms=$(($(now_ms) - start))"
 [[ $(fences | tail -n 1) == node3 ]] || fail "another node was fenced: $(fences)"
 await 60 "three nodes online" nodes_online 3
@@ -125,10 +125,10 @@ step "both cluster links cut: fenced"
 before=$(fences_count)
 lab cut node3 clu
 sleep 2
+await 20 "three nodes online with one link of two cut" nodes_online 3
 (($(fences_count) == before)) || fail "one link of two cut, and a node was fenced"
-nodes_online 3 || fail "one link of two cut, and a node is away"
 lab cut node3 mgt
-await 30 "a fence" more_fences
+await 60 "a fence" more_fences
 [[ $(fences | tail -n 1) == node3 ]] || fail "another node was fenced: $(fences)"
 lab heal all
 await 60 "three nodes online" nodes_online 3

@@ -23,7 +23,7 @@ if ((rc == 0)) || ! grep -q "there is a lab '$OTHER' already" "$WORK/twice.log";
 	fail "up twice: $(cat "$WORK/twice.log")"
 fi
 step "both are up"
-nodes_online 2 || fail "the first lab lost a node when the second came"
+await 20 "the first lab's nodes online, now that the second is there" nodes_online 2
 
 on node1 sh -c 'echo one >/clusterstorage/vol1/whose'
 "$LAB_BIN" --name "$OTHER" exec node1 test ! -e /clusterstorage/vol1/whose || fail "shared storage"
@@ -35,7 +35,8 @@ step "they see nothing of each other"
 
 "$LAB_BIN" --name "$OTHER" down
 expect_gone "$OTHER"
-nodes_online 2 || fail "down of the second lab hurt the first"
+await 20 "the first lab's nodes online without the second" nodes_online 2
+[[ $(fences_count) == 0 ]] || fail "the second lab hurt the first: fenced: $(fences)"
 [[ $(on node2 cat /clusterstorage/vol1/whose) == one ]] || fail "down of the second lab hurt the first's storage"
 step "down of one leaves the other"
 lab down
