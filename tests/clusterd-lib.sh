@@ -68,7 +68,7 @@ moves_ended() {
 
 # copy_runs NODE: web1 leaves it, and memory flows.
 copy_runs() {
-	on "$1" virsh domjobinfo web1 2>/dev/null | grep -qE 'Data processed: *[1-9]'
+	on "$1" virsh domjobinfo web1 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
 }
 
 # move_begin NODE: asked for, not waited for; its number is left in $ID.
@@ -91,6 +91,11 @@ record_true() {
 	KEPT) [[ $place == "$from" ]] ;;
 	*) false ;;
 	esac
+}
+
+# await_true ID: what it says is seen by this node too.
+await_true() {
+	await 20 "the record true: $(migration "$1" '"\(.result) \(.from) \(.to)"')" record_true "$1"
 }
 
 # ran_once WHAT BOOT: web1 ran once at any time, was not booted, and no move is open.

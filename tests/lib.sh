@@ -195,14 +195,17 @@ node_others() {
 }
 
 node_other() {
-	node_others "$1" | head -n 1
+	node_third "$1" "$1"
 }
 
 node_third() {
 	local node
 	for node in "${NODES[@]}"; do
-		[[ $node == "$1" || $node == "$2" ]] || printf '%s\n' "$node"
-	done | head -n 1
+		if [[ $node != "$1" && $node != "$2" ]]; then
+			printf '%s\n' "$node"
+			return
+		fi
+	done
 }
 
 cgroup_root() {
@@ -267,7 +270,7 @@ daemons_kill() {
 }
 
 qemu_pid() {
-	node_pids "$1" "qemu-system.* -name guest=$2,.* -uuid " | head -n 1
+	node_pids "$1" "qemu-system.* -name guest=$2,.* -uuid " | sed -n 1p
 }
 
 # qemu_nodes NAME: every node with a process of the guest.
@@ -276,6 +279,15 @@ qemu_nodes() {
 	for node in "${NODES[@]}"; do
 		[[ -z $(qemu_pid "$node" "$1" 2>/dev/null) ]] || printf '%s\n' "$node"
 	done
+}
+
+# agent_kill NODE: the agent that moves a VM away from there.
+agent_kill() {
+	local pids
+	pids=$(node_pids "$1" 'vmha/(vm-action|vm) migrate_to')
+	[[ -n $pids ]] || fail "no agent moves anything away from $1"
+	# shellcheck disable=SC2086 # several; one may end with the other
+	kill -9 $pids || true
 }
 
 # fences: how often the power switch was asked to turn a node off, one line each.
@@ -348,6 +360,16 @@ network_of() {
 		awk '{ split($4, a, /[.\/]/); print a[1] "." a[2] "." a[3] ".0/24"; exit }'
 }
 
+# order_is SUBNETS: every node knows that migrations try these first.
+order_is() {
+	local node order
+	for node in "${NODES[@]}"; do
+		order=$(on "$node" vmha network list --output json |
+			jq -r '[.[] | select(.rank > 0)] | sort_by(.rank) | map(.subnet) | join(",")')
+		[[ "$order," == "$1,"* ]] || return 1
+	done
+}
+
 # migrate_over NET...: migrations try these networks only, in this order.
 migrate_over() {
 	local net order='' wanted
@@ -363,6 +385,7 @@ migrate_over() {
 	done
 	cluster vmha network order "${order#,}" >>"$WORK/network.log" 2>&1 ||
 		fail "vmha network order: $(tail -n 3 "$WORK/network.log")"
+	await 20 "the order of networks on all nodes" order_is "${order#,}"
 }
 
 # --- guests ---------------------------------------------------------------------------------------
@@ -387,7 +410,7 @@ role_make() {
 		fail "vmha vm add $name"
 	await 60 "role $name running" role_runs "$name"
 	await 60 "guest $name answering" ping_answers "$name"
-	await 20 "guest $name writing" guest_writes "$name"
+	await 60 "guest $name writing" guest_writes "$name"
 }
 
 guest_writes() {
@@ -402,6 +425,7 @@ role_runs() {
 role_move() {
 	cluster crm resource move "$1" "$2" >>"$WORK/crm.log" 2>&1 || fail "crm resource move $1 $2"
 	settled 120
+	await 60 "no open migration" migrations_none_open
 }
 
 role_clear() {
@@ -412,7 +436,7 @@ role_clear() {
 role_to() {
 	role_is_on "$1" "$2" || role_move "$1" "$2"
 	role_clear "$1"
-	role_is_on "$1" "$2" || fail "$1 does not go to $2"
+	await 20 "$1 on $2" role_is_on "$1" "$2"
 }
 
 # agent NODE NAME ACTION [VAR=VALUE...]: the agent as Pacemaker would call it.
@@ -476,7 +500,7 @@ watch() {
 	ping_begin "$1"
 	witness_begin "$1" "$(guest_uuid "$1")" "$(real_path "${DISK[$1]}")" \
 		"$(real_path "/clusterstorage/$VOLUME/.vmha/leases"):$(record_value "$role" lease_offset)"
-	await 5 "the witness sees $1" witness_says "$1" 'disk: boot'
+	await 20 "the witness sees $1" witness_says "$1" 'disk: boot'
 }
 
 unwatch() {
@@ -512,12 +536,17 @@ nodes_online() {
 		grep -qx "$1"
 }
 
+# node_power_restored NODE: as its fence does, if it was fenced.
+node_power_restored() {
+	lab status | grep "^$1 *on" >/dev/null || lab power on "$1"
+}
+
 node_joined() {
-	on "$1" sanlock client status 2>/dev/null | grep -q "^s $VOLUME:"
+	on "$1" sanlock client status 2>/dev/null | grep "^s $VOLUME:" >/dev/null
 }
 
 fenced() {
-	fences | grep -qx "$1"
+	fences | grep -x "$1" >/dev/null
 }
 
 # --- migrations, as clusterd has them -------------------------------------------------------------
