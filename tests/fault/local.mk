@@ -13,7 +13,7 @@ EXTRA_DIST += tests/README.md tests/lib.sh tests/sanitizers.sh tests/witness.sh 
 	tests/daemon/monitor-cost.sh tests/daemon/ocf-tester.sh tests/daemon/roles.sh \
 	tests/daemon/volume.sh \
 	tests/fault/cancel.sh tests/fault/clusterd-kill.sh tests/fault/migration-network.sh \
-	tests/fault/settle.sh \
+	tests/fault/settle.sh tests/stall-lib.sh \
 	tests/fault/double-start.sh tests/fault/libvirtd-lost.sh tests/fault/migration-fault.sh \
 	tests/fault/quick-fault.sh tests/fault/random-power-off.sh tests/fault/switchover-fault.sh \
 	tests/fault/witness-self.sh
