@@ -45,7 +45,7 @@ kept() {
 went_on() {
 	await 60 "the migration at its end" migration_is "$2" ENDED
 	[[ $(migration "$2" .result) == DONE ]] || fail "$1: not cancelled, and $(migration "$2" .result)"
-	role_is_on "$3" "$4" || fail "$1: $3 is on $(role_place "$3")"
+	await 20 "$3 on $4" role_is_on "$3" "$4"
 }
 
 run_moment() {

@@ -34,13 +34,7 @@ case_in_copy() {
 	source-libvirtd-killed) daemon_signal node1 libvirtd KILL ;;
 	target-libvirtd-killed) daemon_signal node2 libvirtd KILL ;;
 	source-libvirtd-hung) daemon_signal node1 libvirtd STOP ;;
-	agent-killed)
-		local pids
-		pids=$(node_pids node1 'libexec/vmha/vm-action|ocf/resource.d/vmha/vm migrate_to')
-		[[ -n $pids ]] || fail "no agent runs on node1"
-		# shellcheck disable=SC2086
-		kill -9 $pids
-		;;
+	agent-killed) agent_kill node1 ;;
 	esac
 }
 
@@ -54,7 +48,7 @@ case_after() {
 }
 
 copy_runs() {
-	on node1 virsh domjobinfo web1 2>/dev/null | grep -qE 'Data processed: *[1-9]'
+	on node1 virsh domjobinfo web1 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
 }
 
 run_case() {
@@ -79,6 +73,7 @@ run_case() {
 	case_after "$name"
 	await 60 "web1 managed again" is_well
 	figure "$name: managed again $(($(now_ms) - start)) ms after the move was asked for"
+	await 60 "no open migration" migrations_none_open
 	settled 120
 	unwatch web1 "$GAP_MS"
 	((W[boots] == 1)) || fail "$name: the guest was restarted"
@@ -96,13 +91,14 @@ is_well() {
 		! cluster cibadmin --query --xpath "//rsc_location[@id='cli-prefer-web1']" >/dev/null 2>&1
 }
 
-# No migrate_to runs any more.
+# No migrate_to runs any more: Pacemaker has the result of one that began since.
 move_has_ended() {
-	[[ -z $(node_pids node1 'vmha/(vm-action|vm) migrate_to') ]] && move_began
+	[[ -z $(node_pids node1 'vmha/(vm-action|vm) migrate_to') ]] && (($(results) > RESULTS))
 }
 
-move_began() {
-	(($(operations web1 migrate_to) > MOVES))
+results() {
+	grep -cE 'log_executor_event.*Result of migrate_to operation for web1 ' \
+		"$LAB_STATE/node1/var/log/pacemaker/pacemaker.log" || true
 }
 
 move_result() {
@@ -116,7 +112,7 @@ role_to web1 node1
 migrate_over mig
 cluster_from node3
 for CASE in ${VMHA_TEST_CASES:-$CASES}; do
-	MOVES=$(operations web1 migrate_to)
+	RESULTS=$(results)
 	run_case "$CASE"
 done
 disk_good web1

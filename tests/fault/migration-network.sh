@@ -59,10 +59,24 @@ undisturbed() {
 
 # fell_back WHY: the journal's last word on networks is a fallback for that reason.
 fell_back() {
-	cluster vmha events --vm web1 >"$WORK/events.log" 2>&1 || fail "$(cat "$WORK/events.log")"
+	await 10 "an event that says '$1'" last_word_is "$1"
 	figure "$(grep -F 'web1 is moved over' "$WORK/events.log" | tail -n 1)"
-	[[ $(grep -F 'web1 is moved over' "$WORK/events.log" | tail -n 1) == *$1* ]] ||
-		fail "no event says '$1': $(cat "$WORK/events.log")"
+}
+
+last_word_is() {
+	cluster vmha events --vm web1 >"$WORK/events.log" 2>&1 || return 1
+	[[ $(grep -F 'web1 is moved over' "$WORK/events.log" | tail -n 1) == *$1* ]]
+}
+
+# all_see NET WORDS: every node says that of the network.
+all_see() {
+	local node subnet
+	subnet=$(network_of "$1")
+	for node in "${NODES[@]}"; do
+		[[ $(on "$node" vmha network list --output json |
+			jq -r --arg subnet "$subnet" '.[] | select(.subnet == $subnet) | .state + " " + .words') == "$2" ]] ||
+			return 1
+	done
 }
 
 no_constraint() {
@@ -86,9 +100,11 @@ migrate_over mig mgt pub
 
 step "the first network's cable is pulled"
 lab cut node2 mig
+await 20 "all nodes know it" all_see mig "partitioned partitioned: node2"
 move_over node1 node2 mgt
 fell_back "node2's card is down"
 lab heal all
+await 20 "all nodes know it" all_see mig "up up"
 step "it drops all silently"
 lab cut node2 mig --in
 start=$(now_ms)

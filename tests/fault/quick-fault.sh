@@ -107,7 +107,7 @@ after_power_loss() {
 	continued_or_said_why "$1" "$2"
 	nothing_is_left || fail "$2: a saved state is left: $(ls -la "$(dirname "$(role_file "$VM" x)")")"
 	disk_good "$VM"
-	lab status | grep -q "^$3 *on" || lab power on "$3"
+	node_power_restored "$3"
 	await 90 "all nodes online" nodes_online 3
 	await 60 "$3 in the volume" node_joined "$3"
 	on node3 vmha heal "$VM" || fail "$2: vmha heal"

@@ -101,7 +101,7 @@ run_round() {
 	for name in "${VMS[@]}"; do
 		role_clear "$name"
 	done
-	lab status | grep -q "^$victim *on" || lab power on "$victim"
+	node_power_restored "$victim"
 	await 90 "all nodes online" nodes_online 3
 	await 90 "$victim in the volume" node_joined "$victim"
 	await 180 "the moves ended" moves_ended

@@ -31,7 +31,7 @@ in_blackout() {
 }
 
 copy_runs() {
-	on node1 virsh domjobinfo web1 2>/dev/null | grep -qE 'Data processed: *[1-9]'
+	on node1 virsh domjobinfo web1 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
 }
 
 # Exactly one process, and it holds the lease.  (Pacemaker counts a blocked role on two nodes.)
@@ -39,14 +39,14 @@ one_and_leased() {
 	local place
 	place=$(qemu_nodes web1)
 	[[ $place == node[1-9] ]] &&
-		on "$place" sanlock client status 2>/dev/null | grep -q "^r $VOLUME:web1:"
+		on "$place" sanlock client status 2>/dev/null | grep "^r $VOLUME:web1:" >/dev/null
 }
 
 # The source or the target owns the lease again; a paused process may be left where nobody can end it.
 leased() {
 	local node
 	for node in $(qemu_nodes web1); do
-		if on "$node" sanlock client status 2>/dev/null | grep -q "^r $VOLUME:web1:"; then
+		if on "$node" sanlock client status 2>/dev/null | grep "^r $VOLUME:web1:" >/dev/null; then
 			return 0
 		fi
 	done
@@ -57,9 +57,7 @@ back_to_normal() {
 	local node
 	lab thaw node2 2>/dev/null || true
 	for node in node1 node2; do
-		if ! lab status | grep -q "^$node *on"; then
-			lab power on "$node"
-		fi
+		node_power_restored "$node"
 		lab service "$node" start libvirtd
 	done
 	await 90 "all nodes online" nodes_online 3
