@@ -23,17 +23,28 @@ undisturbed() {
 	role_is_on web1 "$2" || fail "$1: web1 is on $(role_place web1), not on $2"
 	role_managed web1 || fail "$1: web1 is not managed"
 	[[ $(qemu_nodes web1) == "$2" ]] || fail "$1: processes on $(qemu_nodes web1 | tr '\n' ' ')"
-	! on node1 cibadmin --query --xpath "//rsc_location[@id='cli-prefer-web1']" >/dev/null 2>&1 ||
-		fail "$1: a constraint was left"
+	await 5 "$1: no constraint left, as node1 sees it" no_constraint
 	[[ ! -e $(role_file web1 wish) ]] || fail "$1: a wish was left"
-	on node1 vmha status >"$WORK/status.log" || fail "$1: $(cat "$WORK/status.log")"
+	await 10 "$1: nothing wrong in vmha status" on node1 vmha status
 	await 20 "$1: no open migration" migrations_none_open
 }
 
+no_constraint() {
+	! on node1 cibadmin --query --xpath "//rsc_location[@id='cli-prefer-web1']" >/dev/null 2>&1
+}
+
 healed_by_clusterd() {
-	role_managed web1 &&
-		! on node1 cibadmin --query --xpath "//rsc_location[@id='cli-prefer-web1']" >/dev/null 2>&1 &&
-		migrations_none_open
+	role_managed web1 && no_constraint && migrations_none_open
+}
+
+# last_told NODE REGEX: of web1's last move, there.
+last_told() {
+	on "$1" vmha migration show web1 >"$WORK/out.log" && grep -E -- "$2" "$WORK/out.log"
+}
+
+# list_has NODE N: moves that were done, as that node knows.
+list_has() {
+	on "$1" vmha migration list --output json | jq -e "[.[] | select(.result == \"DONE\")] | length >= $2"
 }
 
 booted_again() {
@@ -69,8 +80,7 @@ on node1 vmha migrate web1 --output json >"$WORK/out.log" 2>"$WORK/err.log" || f
 place=$(role_place web1)
 [[ $(jq -r .to "$WORK/out.log") == "$place" ]] || fail "it is on $place: $(cat "$WORK/out.log")"
 target=$(node_third node1 "$place")
-on "$target" vmha migration list --output json >"$WORK/out.log"
-[[ $(jq -r '[.[] | select(.result == "DONE")] | length' "$WORK/out.log") -ge 4 ]] || fail "$(cat "$WORK/out.log")"
+await 10 "four moves in the list of $target" list_has "$target" 4
 on "$target" vmha migration list
 
 step "refused before anything moves"
@@ -120,8 +130,7 @@ refused "" "a second move at the same time" vmha migrate web1 --to "$target"
 on "$target" vmha migration show web1
 on "$target" vmha migration cancel web1 || fail "cancel from another node"
 undisturbed "cancelled from another node" "$place"
-on node1 vmha migration show web1 >"$WORK/out.log"
-grep -qF "not moved: cancelled: asked for by root" "$WORK/out.log" || fail "$(cat "$WORK/out.log")"
+await 10 "the cancelled move as node1 knows it" last_told node1 "not moved: cancelled: asked for by root"
 
 step "the agent is killed while it copies: clusterd ends the copy and heals"
 on node1 vmha migrate web1 --to "$target" --no-wait
@@ -160,8 +169,7 @@ on node1 vmha migrate web1 --to "$place" --mode quick >"$WORK/out.log" 2>&1 || f
 figure "$(tail -n 1 "$WORK/out.log")"
 grep -qE "^web1 runs on $place \(quick in [0-9.]+ s, blackout [0-9]+ ms, [1-9][0-9]* MiB, 1 attempt\)$" "$WORK/out.log" ||
 	fail "what a quick move took is not told"
-on "$target" vmha migration show web1 >"$WORK/out.log"
-grep -qE 'quick in [0-9.]+ s, blackout [0-9]+ ms, [1-9][0-9]* MiB, 1 attempt' "$WORK/out.log" || fail "$(cat "$WORK/out.log")"
+await 10 "the quick move as $target knows it" last_told "$target" 'quick in [0-9.]+ s, blackout [0-9]+ ms, [1-9][0-9]* MiB, 1 attempt'
 undisturbed "moved quick" "$place"
 on node1 vmha migrate web1 --to "$target" >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 

@@ -31,7 +31,7 @@ newer_move() {
 }
 
 copying() {
-	on node1 virsh domjobinfo "$1" 2>/dev/null | grep -qE 'Data processed: *[1-9]'
+	on node1 virsh domjobinfo "$1" 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
 }
 
 no_constraint() {
@@ -51,8 +51,7 @@ untouched() {
 }
 
 no_slot_leaks() {
-	[[ $(moves '[.[] | select(.phase != "ENDED")] | length') == 0 ]] ||
-		fail "open moves are left: $(cluster vmha migration list)"
+	await 20 "no open move" moves_ended
 }
 
 events_say() {
@@ -64,7 +63,7 @@ case_move() {
 	local id before
 	before=$(last_move web1)
 	role_move web1 node2
-	newer_move web1 "$before" || fail "clusterd knows nothing of it: $(cluster vmha migration list)"
+	await 10 "clusterd knowing of it" newer_move web1 "$before"
 	id=$(last_move web1)
 	await 10 "the record ended" move_ended "$id"
 	move_is "$id" cause PACEMAKER || fail "cause: $(moves ".[] | select(.id == $id)")"
@@ -73,14 +72,15 @@ case_move() {
 	untouched "crm resource move" web1 node2
 	cluster vmha migrate web1 --to node1 >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 	figure "vmha migrate: $(tail -n 1 "$WORK/out.log")"
-	await 5 "its constraint removed" no_constraint web1
+	await 10 "its constraint removed" no_constraint web1
 	untouched "vmha migrate" web1 node1
 	no_slot_leaks
 }
 
 case_refusal() {
 	step "crm resource move to a node that fails a check"
-	local start xml
+	local start xml before
+	before=$(last_move web1)
 	xml=$(role_file web1 xml)
 	cp "$xml" "$WORK/stored.xml"
 	sed 's:bridge="vmbr0":bridge="vmbr9":' "$WORK/stored.xml" >"$WORK/changed.xml"
@@ -91,6 +91,7 @@ case_refusal() {
 	await 10 "the constraint removed" no_constraint web1
 	await 10 "web1 managed on node1" role_managed web1
 	figure "refused_clean_ms=$(($(now_ms) - start))"
+	await 10 "its record" newer_move web1 "$before"
 	await 10 "the record ended" move_ended "$(last_move web1)"
 	move_is "$(last_move web1)" result KEPT || fail "result: $(cluster vmha migration show web1)"
 	figure "reason: $(moves ".[] | select(.id == $(last_move web1)) | .words")"
@@ -129,8 +130,8 @@ case_queue() {
 	await 120 "web2 on node3" role_is_on web2 node3
 	await 30 "both moves ended" moves_ended
 	wait $! || true
-	unwatch web1 3000
-	unwatch web2 1000
+	unwatch web1 3000 # a busy machine stretches the blackout
+	unwatch web2 3000
 	untouched "the queue" web1 node3
 	untouched "the queue" web2 node3
 	no_slot_leaks
@@ -139,15 +140,13 @@ case_queue() {
 
 case_agent() {
 	step "the agent is killed in the copy"
-	local start pids
+	local start
 	lab slow node1:mig 20mbit
 	watch web1
 	cluster vmha migrate web1 --to node2 >"$WORK/out.log" 2>&1 &
 	await 30 "memory flowing" copying web1
-	pids=$(node_pids node1 'vmha/(vm-action|vm) migrate_to')
 	start=$(now_ms)
-	# shellcheck disable=SC2086
-	kill -9 $pids
+	agent_kill node1
 	await 10 "web1 managed again" clean web1
 	figure "agent_killed_healed_ms=$(($(now_ms) - start))"
 	wait $! || true
@@ -221,12 +220,12 @@ case_recovery() {
 	await 30 "memory flowing" copying web1
 	recover web2 node3
 	figure "recovery_alone_ms=$alone recovery_in_a_copy_ms=$RECOVERED_MS"
-	((RECOVERED_MS < alone + 8000)) || fail "recovery waited for the copy"
+	((RECOVERED_MS < alone + 15000)) || fail "recovery waited for the copy" # which takes minutes
 	lab heal all
 	wait $! || true
 	figure "vmha migrate: $(tail -n 1 "$WORK/out.log")"
 	await 120 "web1's move ended" moves_ended
-	unwatch web1 1000
+	unwatch web1 3000
 	move_is "$(last_move web1)" result DONE ||
 		fail "web1's move was not taken up again: $(cluster vmha migration show web1)"
 	untouched "recovery" web1 node2
@@ -257,7 +256,7 @@ case_cold() {
 	role_to web1 node1
 	cluster vmha migrate web1 --to node2 --mode cold >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 	figure "vmha migrate: $(tail -n 1 "$WORK/out.log")"
-	cold_over || fail "web1 is not well: $(cluster crm_mon -1r)"
+	await 20 "web1 running and enabled" cold_over
 	role_is_on web1 node2 || fail "web1 is on $(role_place web1)"
 }
 

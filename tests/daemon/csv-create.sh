@@ -92,6 +92,11 @@ cluster cat /tmp/steps | awk -F'(' '
 	$1 == "clone" && record && ++after == 3 { exit }' >"$WORK/steps"
 figure "steps: $(wc -l <"$WORK/steps")"
 
+# A child of the one that was killed may still write to the CIB; the write is done when it ends.
+no_children() {
+	[[ -z $(node_pids "$CLUSTER_NODE" '(^|/)(cibadmin|crm_resource|crm_mon|crm_node|crm_attribute|vmha) ') ]]
+}
+
 FORCED=0 FINISHED=0
 # killed_at STEP: create, killed there; what the one before left must not hinder it.
 killed_at() {
@@ -109,6 +114,7 @@ killed_at() {
 		return
 	fi
 	[[ $rc == 137 ]] || fail "$step: status $rc instead of a kill: $(cat "$WORK/killed.log")"
+	await 30 "$step: what it has started at its end" no_children
 	if configured; then
 		await 30 "$step: all nodes joined" all_joined
 		refused "exists already" "${CREATE[@]}"

@@ -27,6 +27,13 @@ agent_is() {
 	csv_agent "$1" monitor 10000 >/dev/null 2>&1
 }
 
+# agent_code NODE STATUS: of its monitor.
+agent_code() {
+	local rc=0
+	csv_agent "$1" monitor 10000 >/dev/null 2>&1 || rc=$?
+	((rc == $2))
+}
+
 # guest_start NODE NAME: a QEMU on the volume, outside of the cluster's care.
 guest_start() {
 	local file=/clusterstorage/$VOLUME/$2/$2.img
@@ -44,13 +51,13 @@ agent_says node3 monitor 0 0
 
 step "storage of node3 hangs, no VM there: degraded, nobody fenced, back by itself"
 lab stall-storage node3 hang
-sleep 3
+await 20 "a degraded volume" agent_code node3 190
 agent_says node3 monitor 10000 190 "node3"
 sleep 27
 [[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
 lab heal node3
 await 60 "node3 is well again" agent_is node3
-node_joined node3 || fail "node3 has not joined again"
+await 20 "node3 joined again" node_joined node3
 
 step "storage of node3 fails, no VM there: the same"
 lab stall-storage node3 eio
@@ -107,4 +114,4 @@ await 60 "node3 fenced" fenced node3
 figure "storage_hang_to_fence_ms=$(($(now_ms) - START))"
 lab heal all
 [[ $(fences | sort -u) == node3 ]] || fail "fenced: $(fences | tr '\n' ' ')"
-await 60 "node3 back in the volume" node_joined node3
+await 120 "node3 back in the volume" node_joined node3

@@ -56,7 +56,7 @@ stands() {
 	nmi "$name"
 	await 60 "$name running anew" runs_anew "$name" "$pid"
 	figure "$name: runs anew $(($(now_ms) - start)) ms after the interrupt"
-	await 10 "an event" events_say "$name" "$name on node[123] is $told.*; Pacemaker (was told|has it as failed already|is at work on it)"
+	await 20 "an event" events_say "$name" "$name on node[123] is $told.*; Pacemaker (was told|has it as failed already|is at work on it)"
 	figure "$(cluster vmha events --vm "$name" | grep -E "is $told" | tail -n 1)"
 	settled 120
 
@@ -70,8 +70,8 @@ stands() {
 	await 10 "an event" events_say "$name" "$name on node[123] is $told.*; its role wants it kept"
 	monitor_code "$name" "$parameter" keep
 	((CODE == 190)) || fail "a monitor says $CODE: $(cat "$WORK/monitor.log")"
-	await 10 "vmha status tells it" status_says "$name" "$word"
-	figure "vmha status on $CLUSTER_NODE: $(on "$CLUSTER_NODE" vmha status | grep "$name" | head -n 1)"
+	await 20 "vmha status tells it" status_says "$name" "$word"
+	figure "vmha status on $CLUSTER_NODE: $(on "$CLUSTER_NODE" vmha status | grep "$name" | sed -n 1p)"
 	sleep 12 # a monitor of Pacemaker's lies in it
 	[[ $(pid_of "$name") == "$pid" ]] || fail "$name was to be kept, and was restarted"
 	[[ $(qemu_nodes "$name") == "$node" ]] || fail "processes on $(qemu_nodes "$name" | tr '\n' ' ')"
@@ -84,7 +84,7 @@ stands() {
 }
 
 libvirt_says() {
-	on "$1" virsh domstate --reason "$2" | grep -qF "$3"
+	on "$1" virsh domstate --reason "$2" | grep -F "$3" >/dev/null
 }
 
 status_says() {

@@ -13,7 +13,11 @@ constraint_left() {
 
 clean() {
 	role_managed web1 && ! constraint_left web1 && migrations_none_open &&
-		! cluster crm_mon -1 --output-as=xml | grep -q '<failure '
+		! cluster crm_mon -1 --output-as=xml | grep '<failure ' >/dev/null
+}
+
+events_name_it() {
+	cluster vmha events --since "$((($(date +%s) - since) + 1))s" --vm web1 >"$WORK/events.log" && grep vmbr0 "$WORK/events.log"
 }
 
 theirs_runs() {
@@ -91,8 +95,8 @@ sleep 0.5
 await 20 "the cluster clean" clean
 ms=$(($(now_ms) - start))
 figure "ocf:vmha:vm: clean_ms=$ms same_boot=$([[ $(boot_id web1) == "$boot" ]] && echo yes || echo no)"
-cluster vmha events --since "$((($(date +%s) - since) + 1))s" --vm web1 | tee "$WORK/events.log" | sed 's/^/  /'
-grep -q vmbr0 "$WORK/events.log" || fail "no event names the bridge"
+await 10 "an event that names the bridge" events_name_it
+sed 's/^/  /' "$WORK/events.log"
 unwatch web1 1000
 role_is_on web1 "$from" || fail "web1 is on $(role_place web1)"
 [[ $(boot_id web1) == "$boot" ]] || fail "the guest was booted again"

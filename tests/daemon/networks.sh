@@ -61,26 +61,41 @@ agree_lines() {
 	done
 }
 
-# table WHAT: what all nodes must show, from standard input: number, metric, AutoMetric, role, subnet
-table() {
-	local node want got
-	want=$(cat)
+table_of() {
+	networks "$1" |
+		jq -r '.[] | "\(.name | ltrimstr("Cluster Network ")) \(.metric) \(.autometric) \(.role) \(.subnet)"'
+}
+
+order_of() {
+	on "$1" vmha network order --output json | jq -r '[.[].name | ltrimstr("Cluster Network ")] | join(" ")'
+}
+
+shows() {
+	GOT=$("$1" "$2")
+	[[ $GOT == "$3" ]]
+}
+
+# all_show WHAT FUNCTION WANT: what FUNCTION prints of every node.
+all_show() {
+	local node end
 	for node in "${NODES[@]}"; do
-		got=$(networks "$node" |
-			jq -r '.[] | "\(.name | ltrimstr("Cluster Network ")) \(.metric) \(.autometric) \(.role) \(.subnet)"')
-		[[ $got == "$want" ]] || fail "$1: $node shows"$'\n'"$got"$'\n'"instead of"$'\n'"$want"
+		end=$(($(now_ms) + 10000))
+		until shows "$2" "$node" "$3"; do
+			(($(now_ms) < end)) || fail "$1: $node shows"$'\n'"$GOT"$'\n'"instead of"$'\n'"$3"
+			sleep 0.1
+		done
 	done
 	figure "$1: the same on all nodes"
 }
 
+# table WHAT: what all nodes must show, from standard input: number, metric, AutoMetric, role, subnet
+table() {
+	all_show "$1" table_of "$(cat)"
+}
+
 # order NUMBER...: the migration order, as all nodes show it
 order() {
-	local node got
-	for node in "${NODES[@]}"; do
-		got=$(on "$node" vmha network order --output json | jq -r '[.[].name | ltrimstr("Cluster Network ")] | join(" ")')
-		[[ $got == "$*" ]] || fail "order on $node: $got instead of $*"
-	done
-	figure "migration order: $*"
+	all_show "migration order $*" order_of "$*"
 }
 
 refused() {
@@ -214,12 +229,14 @@ on node2 bash -c "for i in {1..300}; do head -c \$((RANDOM % 80)) /dev/urandom >
 	printf 'vmhaecho\\1\\2garbage-of-the-right-len' >/dev/udp/$NET.2.1/5409; done" 2>/dev/null || true
 sleep 1
 [[ $(daemon_pid node1 vmha-clusterd) == "$before" ]] || fail "clusterd fell"
-ready || fail "networks after garbage: $(networks node1)"
+await 10 "five networks, all up, after the garbage" ready
 
 step "restart of everything"
 on node1 vmha network set "Cluster Network 3" --metric 333 --name Guests
 on node2 vmha network order "Guests,Cluster Network 1"
-await 5 "the last settings" says node3 '.[0].rank == 2 and .[2].name == "Guests"'
+for node in "${NODES[@]}"; do
+	await 10 "the last settings on $node" says "$node" '.[0].rank == 2 and .[2].name == "Guests" and .[2].metric == 333'
+done
 networks node1 >"$WORK/before.log"
 services stop pacemaker clusterd corosync
 on node1 vmha network list >"$WORK/off.log" 2>&1 && fail "clusterd answers: $(cat "$WORK/off.log")"
@@ -229,7 +246,7 @@ await 60 "five networks, all up" ready
 figure "networks known again $(($(now_ms) - start)) ms after the start of all daemons"
 await 30 "the settings" says node1 '.[2].name == "Guests" and .[2].metric == 333 and .[0].rank == 2'
 for node in "${NODES[@]}"; do
-	await 5 "the same on $node" same_as_before "$node"
+	await 20 "the same on $node" same_as_before "$node"
 done
 on node1 vmha network order --reset
 on node1 vmha network set Guests --auto-metric on --name ''
@@ -244,7 +261,9 @@ target=$(node_other "$place")
 for net in 1 2 3 4; do
 	cluster vmha network set "Cluster Network $net" --exclude yes
 done
-await 5 "only IPv6" says node1 '[.[] | select(.rank > 0)] | length == 1'
+for node in "${NODES[@]}"; do
+	await 10 "only IPv6 on $node" says "$node" '[.[] | select(.rank > 0)] | length == 1'
+done
 cluster vmha migrate web1 --to "$target" --wait >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 figure "$(tail -n 1 "$WORK/out.log")"
 role_is_on web1 "$target" || fail "web1 is on $(role_place web1)"

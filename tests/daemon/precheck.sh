@@ -18,13 +18,19 @@ with() {
 	cat "$WORK/changed.xml" >"$(role_file web1 xml)"
 }
 
-# lacks CHECK TEXT: node2 refuses with that text, and only for that.
+# lacks CHECK TEXT: node2 refuses with that text, and only for that.  Of three times the shortest
+# counts: a machine under load may stretch one.
 lacks() {
-	local start text failed
-	start=$(now_ms)
-	precheck node2 >"$WORK/out.json" || fail "status $?: $(cat "$WORK/out.json")"
-	figure "$1: $(jq -r .text "$WORK/out.json") ($(($(now_ms) - start)) ms)"
-	(($(now_ms) - start < $(limit_ms 1000))) || fail "it took $(($(now_ms) - start)) ms"
+	local start text failed took try least=
+	for try in 1 2 3; do
+		start=$(now_ms)
+		precheck node2 >"$WORK/out.json" || fail "status $?: $(cat "$WORK/out.json")"
+		took=$(($(now_ms) - start))
+		((${least:-$took} < took)) || least=$took
+		((least >= $(limit_ms 1000))) || break
+	done
+	figure "$1: $(jq -r .text "$WORK/out.json") ($least ms, try $try)"
+	((least < $(limit_ms 1000))) || fail "it took $least ms"
 	[[ $(jq .ok "$WORK/out.json") == false ]] || fail "$1 is not refused"
 	failed=$(jq -r '[.checks[] | select(.ok | not) | .check] | unique | join(" ")' "$WORK/out.json")
 	[[ $failed == "$1" ]] || fail "refused for $failed, not $1"

@@ -27,6 +27,7 @@ moved() {
 	"$@" >"$WORK/move.log" 2>&1 || fail "$what: $(cat "$WORK/move.log")"
 	settled 120
 	figure "$what: $(($(now_ms) - start)) ms until settled; $(move_figures)"
+	await 20 "no open migration" migrations_none_open
 	role_is_on web1 "$to" || fail "$what: web1 is on $(role_place web1), not on $to"
 	[[ $(qemu_nodes web1) == "$to" ]] || fail "$what: processes on $(qemu_nodes web1 | tr '\n' ' ')"
 	sleep 0.5
@@ -104,7 +105,7 @@ cluster crm resource stop web1 >/dev/null
 settled 180
 figure "stop_ms=$(($(now_ms) - START))"
 [[ -z $(qemu_nodes web1) ]] || fail "processes are left on $(qemu_nodes web1)"
-lab guest console web1 | grep -qi power || fail "the guest saw no power button"
+lab guest console web1 | grep -i power >/dev/null || fail "the guest saw no power button"
 [[ ! -e $(role_file web1 owner) ]] || fail "the owner record is still there: $(cat "$(role_file web1 owner)")"
 
 step "removed: the disk is kept"

@@ -145,7 +145,7 @@ set_everywhere() {
 	local node
 	cluster vmha set migration-stall="$1" >/dev/null || fail "vmha set"
 	for node in "${NODES[@]}"; do
-		await 10 "migration-stall=$1 on $node" has_setting "$node" "$1"
+		await 20 "migration-stall=$1 on $node" has_setting "$node" "$1"
 	done
 }
 
