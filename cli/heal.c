@@ -46,6 +46,8 @@ static const char *witness_word(enum vmha_virt_witness w)
 		return "not there";
 	case VMHA_VIRT_RUNNING:
 		return "running";
+	case VMHA_VIRT_RUNNING_POSTCOPY:
+		return "running in a post-copy";
 	case VMHA_VIRT_PAUSED_IOERROR:
 		return "paused by an I/O error";
 	case VMHA_VIRT_PAUSED_WATCHDOG:
@@ -80,6 +82,7 @@ static void node_ask(const struct patient *p, const char *node, struct finding *
 	(void)vmha_str_add(&f->text, ", libvirt on %s: %s", node, witness_word(w));
 	switch (w) {
 	case VMHA_VIRT_RUNNING:
+	case VMHA_VIRT_RUNNING_POSTCOPY:
 		(void)snprintf(f->runner, sizeof(f->runner), "%s", node);
 		f->runners++;
 		break;

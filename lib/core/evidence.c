@@ -6,6 +6,7 @@ static bool virt_claims_guest(enum vmha_virt_witness virt)
 {
 	switch (virt) {
 	case VMHA_VIRT_RUNNING:
+	case VMHA_VIRT_RUNNING_POSTCOPY:
 	case VMHA_VIRT_PAUSED:
 	case VMHA_VIRT_PAUSED_IOERROR:
 	case VMHA_VIRT_PAUSED_WATCHDOG:
@@ -32,6 +33,7 @@ static bool virt_may_run(enum vmha_virt_witness virt)
 	case VMHA_VIRT_SILENT:
 	case VMHA_VIRT_ABSENT: /* libvirt lost it: nobody watches that process */
 	case VMHA_VIRT_RUNNING:
+	case VMHA_VIRT_RUNNING_POSTCOPY:
 		return true;
 	case VMHA_VIRT_PAUSED:
 	case VMHA_VIRT_PAUSED_IOERROR:
@@ -139,6 +141,8 @@ static const char *virt_name(enum vmha_virt_witness virt)
 		return "absent";
 	case VMHA_VIRT_RUNNING:
 		return "running";
+	case VMHA_VIRT_RUNNING_POSTCOPY:
+		return "running in a post-copy";
 	case VMHA_VIRT_PAUSED:
 		return "paused by user";
 	case VMHA_VIRT_PAUSED_IOERROR:

@@ -39,7 +39,8 @@ enum vmha_virt_witness {
 	VMHA_VIRT_SILENT, /* libvirtd dead, hung, or out of time */
 	VMHA_VIRT_ABSENT, /* libvirtd knows no such domain */
 	VMHA_VIRT_RUNNING,
-	VMHA_VIRT_PAUSED, /* by a user */
+	VMHA_VIRT_RUNNING_POSTCOPY, /* target, a part of its memory has still to come */
+	VMHA_VIRT_PAUSED,	    /* by a user */
 	VMHA_VIRT_PAUSED_IOERROR,
 	VMHA_VIRT_PAUSED_WATCHDOG,
 	VMHA_VIRT_PAUSED_MIGRATION, /* source in or after switchover, or incoming */

@@ -70,12 +70,23 @@ static enum vmha_virt_witness witness_paused(int reason)
 	}
 }
 
+static enum vmha_virt_witness witness_running(int reason)
+{
+	switch (reason) {
+	case VIR_DOMAIN_RUNNING_POSTCOPY:
+		return VMHA_VIRT_RUNNING_POSTCOPY;
+	case VIR_DOMAIN_RUNNING_POSTCOPY_FAILED:
+		return VMHA_VIRT_POSTCOPY_BROKEN;
+	default:
+		return VMHA_VIRT_RUNNING;
+	}
+}
+
 static enum vmha_virt_witness witness_of(int state, int reason)
 {
 	switch (state) {
 	case VIR_DOMAIN_RUNNING:
-		return reason == VIR_DOMAIN_RUNNING_POSTCOPY_FAILED ? VMHA_VIRT_POSTCOPY_BROKEN
-								    : VMHA_VIRT_RUNNING;
+		return witness_running(reason);
 	case VIR_DOMAIN_BLOCKED:
 		return VMHA_VIRT_RUNNING;
 	case VIR_DOMAIN_PAUSED:

@@ -182,8 +182,7 @@ static int postcopy_lost(const struct live *l, const char *why, struct vmha_err 
 		"the memory of %s is lost, it is started again: its post-copy to %s broke off "
 		"(%s)",
 		l->act->role.name, l->m->rec.to, why ? why : "the migration ended");
-	(void)vmha_moving_step(l->act, l->m, VMHA_EVENT_LOST,
-			       "its post-copy broke off, it was started again");
+	(void)vmha_moving_step(l->act, l->m, VMHA_EVENT_LOST, VMHA_REASON_POSTCOPY_LOST);
 	return vmha_present_forget(l->act, err);
 }
 

@@ -288,6 +288,33 @@ static bool is_lost(const struct vmha_action *act, const struct vmha_observation
 		m.state == VMHA_MOVE_UNSURE);
 }
 
+static int lost(const struct vmha_action *act, const struct vmha_observation *obs,
+		struct vmha_err **err)
+{
+	return vmha_err_set(err, -EIO,
+			    "%s has to be started again: the rest of its memory did not come (%s)",
+			    act->role.name, obs->text);
+}
+
+/*
+ * Post-copy, the network lost in it:
+ *
+ *   source                                 target (here)
+ *   cuts the stream, QEMU says that it
+ *   broke off: killed, record: lost        hears nothing of it, waits for memory that will not come
+ *   gone                                   "running", for as long as TCP tries: a quarter hour
+ *
+ * All of it may be there nevertheless: then libvirt here has ended its post-copy.
+ */
+static bool waits_in_vain(const struct vmha_action *act, const struct vmha_observation *obs)
+{
+	struct vmha_moving m = { 0 };
+
+	return obs->w.virt == VMHA_VIRT_RUNNING_POSTCOPY && vmha_moving_load(act, &m, NULL) == 0 &&
+	       m.state == VMHA_MOVE_UNSURE && vmha_str_eq(m.rec.to, act->node) &&
+	       vmha_str_eq(m.rec.reason, VMHA_REASON_POSTCOPY_LOST);
+}
+
 int vmha_migrate_from(const struct vmha_action *act, struct vmha_err **err)
 {
 	struct vmha_mono patient = vmha_mono_add(vmha_mono_now(), BROKEN_PATIENCE);
@@ -302,6 +329,10 @@ int vmha_migrate_from(const struct vmha_action *act, struct vmha_err **err)
 	}
 	for (;;) {
 		vmha_observe_settled(act, SETTLE, &obs);
+		if (waits_in_vain(act, &obs)) {
+			(void)vmha_stale_kill(act, &obs, "the rest of its memory is lost", NULL);
+			return lost(act, &obs, err);
+		}
 		if (obs.verdict.healthy) {
 			r = vmha_present_record(act, &obs, err);
 			vmha_log(VMHA_LOG_INFO, "vm=%s has arrived on %s (%s)", act->role.name,
@@ -309,10 +340,7 @@ int vmha_migrate_from(const struct vmha_action *act, struct vmha_err **err)
 			return r;
 		}
 		if (vmha_mono_passed(patient) && is_lost(act, &obs)) {
-			return vmha_err_set(err, -EIO,
-					    "%s has to be started again: the rest of its memory "
-					    "did not come (%s)",
-					    act->role.name, obs.text);
+			return lost(act, &obs, err);
 		}
 		if (obs.verdict.place == VMHA_PLACE_NOT_RUNNING) {
 			return quick ? vmha_quick_restore(act, err)

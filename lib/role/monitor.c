@@ -87,6 +87,7 @@ static enum vmha_monitor present_paused(const struct vmha_action *act, struct vm
 	case VMHA_VIRT_SILENT:
 	case VMHA_VIRT_ABSENT:
 	case VMHA_VIRT_RUNNING:
+	case VMHA_VIRT_RUNNING_POSTCOPY:
 	case VMHA_VIRT_PAUSED_OTHER:
 	case VMHA_VIRT_SHUTOFF:
 		vmha_log(VMHA_LOG_WARNING, "vm=%s node=%s stands still (%s)", act->role.name,

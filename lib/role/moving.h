@@ -12,6 +12,10 @@
  */
 struct vmha_link;
 
+/* Of a record that ends so: its source was killed, and some of the memory was there only.  The
+ * target looks for these words. */
+#define VMHA_REASON_POSTCOPY_LOST "its post-copy broke off, it was started again"
+
 struct vmha_moving {
 	struct vmha_move_record rec;
 	enum vmha_move_state state;

@@ -129,7 +129,8 @@ static int stop_forced(const struct vmha_action *act, const struct vmha_observat
 static bool guest_can_hear(const struct vmha_observation *obs)
 {
 	return obs->w.lease == VMHA_LEASE_HELD &&
-	       (obs->w.virt == VMHA_VIRT_RUNNING || obs->w.virt == VMHA_VIRT_SILENT);
+	       (obs->w.virt == VMHA_VIRT_RUNNING || obs->w.virt == VMHA_VIRT_RUNNING_POSTCOPY ||
+		obs->w.virt == VMHA_VIRT_SILENT);
 }
 
 static int stop_process(const struct vmha_action *act, const struct vmha_observation *obs,
