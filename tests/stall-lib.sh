@@ -12,7 +12,7 @@ parameter() {
 	cluster crm_resource --resource web1 --set-parameter on_stall --parameter-value "$1" >/dev/null
 	settled 120
 	await 60 "web1 answering" ping_answers web1
-	await 20 "web1 writing" guest_writes web1
+	await 20 "web1 writing" has_written web1 "$(disk_seq web1)"
 	BOOT=$(boot_id web1)
 }
 

@@ -53,10 +53,11 @@ START=$(now_ms)
 daemon_signal node1 sanlock KILL
 await 60 "node1 fenced" fenced node1
 figure "sanlock_lost_to_fence_ms=$(($(now_ms) - START))"
+SEQ=$(disk_seq web1)
 await 200 "web1 on a survivor" role_runs_on_survivor web1 node1
 await 60 "web1 answering" ping_answers web1
 figure "sanlock_lost_to_answer_ms=$(($(now_ms) - START))"
-sleep 1
+await 20 "web1 writing" has_written web1 "$SEQ"
 unwatch web1
 [[ $(boot_id web1) != "$BOOT" ]] || fail "the same boot after a fence?"
 [[ $(fences | sort -u) == node1 ]] || fail "fenced: $(fences | tr '\n' ' ')"
