@@ -66,11 +66,6 @@ moves_ended() {
 
 # --- one role that is moved: web1 ------------------------------------------------------------------
 
-# copy_runs NODE: web1 leaves it, and memory flows.
-copy_runs() {
-	on "$1" virsh domjobinfo web1 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
-}
-
 # move_begin NODE: asked for, not waited for; its number is left in $ID.
 move_begin() {
 	ID=$(cluster vmha migrate web1 --to "$1" --no-wait --output json 2>/dev/null | jq .id)

@@ -281,6 +281,11 @@ qemu_nodes() {
 	done
 }
 
+# copy_runs NODE: web1 leaves it, and memory flows.
+copy_runs() {
+	on "$1" virsh domjobinfo web1 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
+}
+
 # agent_kill NODE: the agent that moves a VM away from there.
 agent_kill() {
 	local pids

@@ -135,9 +135,7 @@ await 10 "the cancelled move as node1 knows it" last_told node1 "not moved: canc
 step "the agent is killed while it copies: clusterd ends the copy and heals"
 on node1 vmha migrate web1 --to "$target" --no-wait
 await 20 "the copy" copying
-for pid in $(node_pids "$place" 'vm(-action)? migrate_to'); do
-	kill -9 "$pid" || :
-done
+agent_kill "$place"
 start=$(now_ms)
 await 60 "web1 healed" healed_by_clusterd
 figure "healed_ms=$(($(now_ms) - start)) after the agent's death"

@@ -30,10 +30,6 @@ newer_move() {
 	(($(last_move "$1") > $2))
 }
 
-copying() {
-	on node1 virsh domjobinfo "$1" 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
-}
-
 no_constraint() {
 	! cluster cibadmin --query --xpath "//rsc_location[@id='cli-prefer-$1']" >/dev/null 2>&1
 }
@@ -116,7 +112,7 @@ case_queue() {
 	watch web1
 	watch web2
 	cluster vmha migrate web1 --to node3 >"$WORK/out.log" 2>&1 &
-	await 30 "memory flowing" copying web1
+	await 30 "memory flowing" copy_runs node1
 	start=$(now_ms)
 	agent node2 web2 migrate_to OCF_RESKEY_CRM_meta_on_node=node2 \
 		OCF_RESKEY_CRM_meta_migrate_target=node3 >"$WORK/agent.log" 2>&1 || rc=$?
@@ -144,7 +140,7 @@ case_agent() {
 	lab slow node1:mig 20mbit
 	watch web1
 	cluster vmha migrate web1 --to node2 >"$WORK/out.log" 2>&1 &
-	await 30 "memory flowing" copying web1
+	await 30 "memory flowing" copy_runs node1
 	start=$(now_ms)
 	agent_kill node1
 	await 10 "web1 managed again" clean web1
@@ -166,7 +162,7 @@ case_clusterd() {
 		lab slow node1:mig 120mbit
 		watch web1
 		cluster crm_resource --resource web1 --move --node node2
-		await 30 "memory flowing" copying web1
+		await 30 "memory flowing" copy_runs node1
 		id=$(last_move web1)
 		for node in "${nodes[@]}"; do
 			daemon_signal "$node" vmha-clusterd KILL
@@ -217,7 +213,7 @@ case_recovery() {
 	lab slow node1:mig 2mbit
 	watch web1
 	cluster vmha migrate web1 --to node2 >"$WORK/out.log" 2>&1 &
-	await 30 "memory flowing" copying web1
+	await 30 "memory flowing" copy_runs node1
 	recover web2 node3
 	figure "recovery_alone_ms=$alone recovery_in_a_copy_ms=$RECOVERED_MS"
 	((RECOVERED_MS < alone + 15000)) || fail "recovery waited for the copy" # which takes minutes

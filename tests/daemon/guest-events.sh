@@ -180,10 +180,6 @@ stop_begun() {
 	(($(operations web1 stop) > $1))
 }
 
-copy_runs() {
-	on "$1" virsh domjobinfo web1 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
-}
-
 killed_in_copy() {
 	local node target pid
 	node=$(role_place web1)

@@ -50,10 +50,6 @@ case_after() {
 	done
 }
 
-copy_runs() {
-	on node1 virsh domjobinfo web1 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
-}
-
 run_case() {
 	local name=$1 boot start
 	step "case $name"
@@ -65,7 +61,7 @@ run_case() {
 	case $name in
 	target-libvirtd-dead | network-cut-before) ;;
 	*)
-		await 30 "memory flowing" copy_runs
+		await 30 "memory flowing" copy_runs node1
 		sleep 1
 		case_in_copy "$name"
 		;;
