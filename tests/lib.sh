@@ -522,11 +522,13 @@ cluster_dc() {
 	cluster crm_mon -1 --output-as=xml | sed -n 's/.*<current_dc [^>]*name="\([^"]*\)".*/\1/p'
 }
 
-# role_runs_on_survivor NAME LOST: Pacemaker has it on another node, and a process is there.
-role_runs_on_survivor() {
+# role_is_up NAME: Pacemaker has it on one node, and there alone is a process.  After a loss of power that
+# may be the node which was lost: its fence switches it on again, and it may be back in the volume
+# before Pacemaker decides; nothing of before the loss is left there.
+role_is_up() {
 	local place
 	place=$(role_place "$1")
-	[[ $place != none && $place != *"$2"* && -n $(qemu_pid "$place" "$1") ]]
+	[[ $place == node[1-9] && $(qemu_nodes "$1") == "$place" ]]
 }
 
 # nodes_online N: N nodes see each other, have joined their coordinator, and no election is under way.

@@ -193,7 +193,7 @@ recover() {
 	local start
 	start=$(now_ms)
 	lab power off "$2"
-	await 120 "$1 on a survivor" role_runs_on_survivor "$1" "$2"
+	await 120 "$1 running" role_is_up "$1"
 	await 60 "$1 answering" ping_answers "$1"
 	RECOVERED_MS=$(($(now_ms) - start))
 	lab power on "$2"

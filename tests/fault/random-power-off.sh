@@ -44,12 +44,8 @@ bring_together() {
 	done
 }
 
-# vm_runs NAME: on one node, and it answers.  The node that lost its power may be that one: the fence
-# switches it on again, and it is where the move wants the VM.
 vm_runs() {
-	local place
-	place=$(role_place "$1")
-	[[ $place == node[1-9] && $(qemu_nodes "$1") == "$place" ]] && ping_answers "$1"
+	role_is_up "$1" && ping_answers "$1"
 }
 
 check_vm() {
