@@ -40,6 +40,13 @@ fail() {
 	exit 1
 }
 
+# late WHAT: what was waited for did not come in its time.  The only failure with which tests/run tries a
+# test a second time: what was seen and judged wrong stays so.
+late() {
+	printf 'FAIL: waited in vain for: %s\n' "$1" >&2
+	exit 75
+}
+
 skip() {
 	printf 'SKIP: %s\n' "$*"
 	exit 77
@@ -56,12 +63,12 @@ now_ms() {
 	printf '%s' $((${EPOCHREALTIME/./} / 1000))
 }
 
-# await SECONDS WHAT CMD...: polls CMD until it succeeds, fails after SECONDS.
+# await SECONDS WHAT CMD...: polls CMD until it succeeds, gives up after SECONDS.
 await() {
 	local end=$(($(now_ms) + $1 * 1000)) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
-		(($(now_ms) < end)) || fail "waited in vain for: $what"
+		(($(now_ms) < end)) || late "$what"
 		sleep 0.1
 	done
 }
@@ -320,7 +327,7 @@ cluster_from() {
 # settled SECONDS: nothing is left to do in the cluster.
 settled() {
 	cluster crm_resource --wait --timeout "$1" >/dev/null 2>&1 ||
-		fail "the cluster did not settle within $1 s: $(cluster crm_mon -1r 2>&1 | tail -n 20)"
+		late "the cluster to settle within $1 s: $(cluster crm_mon -1r 2>&1 | tail -n 20)"
 }
 
 # role_place NAME: node where Pacemaker has the role, "none" where nowhere.

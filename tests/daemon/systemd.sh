@@ -11,10 +11,20 @@ set -euo pipefail
 STAGE=${VMHA_STAGE:-$VMHA_BUILD/stage}
 NEEDED=(libvirt-guests pacemaker vmha-clusterd corosync libvirtd sanlock)
 
-fail() {
-	printf 'FAILED: %s\n' "$*"
+# failed STATUS WHAT
+failed() {
+	printf 'FAIL: %s\n' "$2"
 	[[ -z $MACHINE_PID ]] || machine journalctl --no-pager -b 0 2>&1 | tail -n 60 || true
-	exit 1
+	exit "$1"
+}
+
+fail() {
+	failed 1 "$*"
+}
+
+# see lib.sh
+late() {
+	failed 75 "waited in vain for: $1"
 }
 
 step() {
@@ -26,7 +36,7 @@ await() {
 	local end=$((SECONDS + $1)) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
-		((SECONDS < end)) || fail "in vain: $what"
+		((SECONDS < end)) || late "$what"
 		sleep 0.2
 	done
 }

@@ -40,6 +40,21 @@ expect 2 "tests/run: no test is called so: nosuch (see --list)" nosuch
 fake "$top/tests/build/bad.sh" 'timeout=20' 'echo "this is why"; exit 3'
 expect 1 '0 passed, 1 failed' bad
 [[ $OUT == *'this is why'* ]] || lint_bad "the log of a failed test is not shown: $OUT"
+# shellcheck disable=SC2016 # for the test's shell
+late='echo "FAIL: waited in vain for: rain"; touch "$VMHA_BUILD/late"; exit 75'
+fake "$top/tests/build/bad.sh" 'timeout=20' "[[ ! -e \$VMHA_BUILD/late ]] || exit 0; $late"
+expect 0 '3 passed, 0 failed' bad good pass
+[[ $OUT == *'for: rain'*'late the first time: build/bad'* ]] || lint_bad "a second try is not told: $OUT"
+fake "$top/tests/build/bad.sh" 'timeout=20' "$late"
+expect 1 '0 passed, 1 failed' bad
+[[ $(grep -c 'for: rain' <<<"$OUT") == 4 && $OUT == *'the second time; exit 75'* ]] ||
+	lint_bad "a test that is late twice was not tried twice, or is not told so: $OUT"
+for i in 1 2 3 4; do
+	fake "$top/tests/build/late$i.sh" 'timeout=20' "$late"
+done
+expect 1 '0 passed, 4 failed' 'late?'
+[[ $(grep -c '^late  ' <<<"$OUT") == 3 ]] || lint_bad "more than three tests were tried twice: $OUT"
+rm "$top/tests/build"/late?.sh
 fake "$top/tests/build/bad.sh" 'timeout=1 weight=2' 'sleep 60'
 expect 1 '0 passed, 1 failed' bad
 [[ $OUT == *'out of time (1 s)'* ]] || lint_bad "a time-out is not told: $OUT"
