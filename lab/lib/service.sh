@@ -6,7 +6,7 @@
 # name | pid file in the node | command that is its readiness | command that starts it
 SERVICES=(
 	"sanlock|/run/sanlock/sanlock.pid|sanlock client status|env SANLOCK_PRIVILEGED=0 sanlock daemon -w 0 -h 0 -l 0 -U sanlock -G sanlock"
-	"libvirtd|/run/libvirtd.pid|test -S /run/libvirt/libvirt-sock|libvirtd --listen"
+	"libvirtd|/run/libvirtd.pid|timeout 5 virsh -q -c qemu:///system uri|libvirtd --listen"
 	"corosync|/run/corosync.pid|corosync-cfgtool -s|corosync -f"
 	"clusterd|/run/vmha-lab/clusterd.pid|vmha-clusterd --check|vmha-clusterd --foreground"
 	"pacemaker|/run/vmha-lab/pacemaker.pid|cibadmin -Q|pacemakerd -f"
