@@ -35,6 +35,8 @@ is_dark() {
 await_moment() {
 	local n=$1 id=$2 from=$3 ms
 	if is_dark "$n"; then
+		# so slowly that the switchover is still under way when it has been seen
+		lab slow "$from:mig" 30mbit
 		await 30 "memory flowing" copy_runs "$from"
 		on "$from" virsh migrate-setmaxdowntime web1 60000 >/dev/null
 		await 30 "migration $id in SWITCHOVER" migration_in "$id" SWITCHOVER
@@ -63,6 +65,7 @@ run_moment() {
 	await_moment "$n" "$ID" "$from"
 	start=$(now_ms)
 	daemons_kill vmha-clusterd "${nodes[@]}"
+	lab slow "$from:mig" 100mbit
 	step "moment $n of $MOMENTS: $from to $to, clusterd of $who killed in $MOMENT, now $(record_value "$(role_file web1 move)" state 2>/dev/null)"
 	sleep 1 # as RestartSec
 	clusterd_start "${nodes[@]}"
@@ -87,7 +90,7 @@ run_away() {
 	cluster_from "$(node_third "$from" "$to")"
 	boot=$(boot_id web1)
 	moves=$(operations web1 migrate_to)
-	lab slow mig 25mbit
+	lab slow mig 8mbit # more than a minute for all of it
 	watch web1
 	move_begin "$to"
 	await 30 "memory flowing" copy_runs "$from"
