@@ -550,8 +550,13 @@ nodes_online() {
 		grep -qx "$1"
 }
 
-# node_power_restored NODE: as its fence does, if it was fenced.
+# node_power_restored NODE: as its fence does, if it was fenced.  A fence that comes only now takes the
+# power away from a node that boots, and gives it back.
 node_power_restored() {
+	await 90 "$1 switched on" node_switched_on "$1"
+}
+
+node_switched_on() {
 	lab status | grep "^$1 *on" >/dev/null || lab power on "$1"
 }
 

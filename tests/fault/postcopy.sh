@@ -101,7 +101,7 @@ case_broken() {
 
 case_lost() {
 	lose power off node2
-	lab power on node2
+	node_power_restored node2
 	await 90 "node2 back" nodes_online 3
 	await 90 "node2 has joined the volume" node_joined node2
 	await 60 "clusterd" clusterd_ready

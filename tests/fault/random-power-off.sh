@@ -15,6 +15,7 @@ VMS=(web1 web2)
 RANDOM=$((SEED % 32768))
 SPAN_MS=12000 # how long the moves of both take on the slowed network
 declare -A BOOT=() HIT=()
+MOVERS=()
 
 random_below() {
 	RANDOM_VALUE=$(((RANDOM * 32768 + RANDOM) % $1))
@@ -32,6 +33,13 @@ move_in_background() {
 		sleep "$(awk -v ms="$2" 'BEGIN { print ms / 1000 }')"
 		on node"$3" crm_resource --move --resource "$1" --node "$4" >>"$WORK/move-$1.log" 2>&1
 	) &
+	MOVERS+=($!)
+}
+
+# A move that is asked for after role_clear would still be under way when all is judged.
+movers_end() {
+	wait "${MOVERS[@]}" || true
+	MOVERS=()
 }
 
 bring_together() {
@@ -96,9 +104,11 @@ run_round() {
 		await 260 "$name running" vm_runs "$name"
 		figure "round $round: $name answers $(($(now_ms) - start - moment)) ms after the loss"
 	done
+	movers_end
 	for name in "${VMS[@]}"; do
 		role_clear "$name"
 	done
+	settled 240 # its fence, if it gets one, is over
 	node_power_restored "$victim"
 	await 90 "all nodes online" nodes_online 3
 	await 90 "$victim in the volume" node_joined "$victim"

@@ -49,9 +49,21 @@ leased() {
 	return 1
 }
 
+# offs: how often the fence of node2 has taken its power away, to the end.
+offs() {
+	grep -c 'off node2 proven' "$LAB_STATE/power.log" || true
+}
+
+fenced_since() {
+	(($(offs) > $1))
+}
+
+# back_to_normal NAME OFFS: the fence of node2, if there is to be one, before anything is done to it.
 back_to_normal() {
 	local node
-	lab thaw node2 2>/dev/null || true
+	case $1 in
+	target-power-off | target-frozen) await 90 "the fence of node2" fenced_since "$2" ;;
+	esac
 	for node in node1 node2; do
 		node_power_restored "$node"
 		lab service "$node" start libvirtd
@@ -61,10 +73,11 @@ back_to_normal() {
 }
 
 run_case() {
-	local name=$1 boot start fenced
+	local name=$1 boot start fenced offs
 	step "case $name"
 	boot=$(boot_id web1)
 	fenced=$(fences_count)
+	offs=$(offs)
 	watch web1
 	lab slow node1:mig 30mbit
 	cluster crm resource move web1 node2 >>"$WORK/crm.log" 2>&1
@@ -81,7 +94,9 @@ run_case() {
 	await 60 "a process with its lease" leased
 	figure "$name: it has its lease $(($(now_ms) - start)) ms after the fault"
 	lab slow node1:mig off
-	back_to_normal
+	back_to_normal "$name" "$offs"
+	# until its agent has ended there is nothing to be healed
+	await 180 "no open migration" migrations_none_open
 	on node3 vmha heal web1 || fail "$name: vmha heal web1 failed"
 	settled 240
 	await 60 "web1 managed again" role_managed web1
