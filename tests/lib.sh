@@ -324,10 +324,16 @@ cluster_from() {
 	CLUSTER_NODE=$1
 }
 
-# settled SECONDS: nothing is left to do in the cluster.
+# settled SECONDS: nothing is left to do in the cluster.  crm_resource gives up at once when it cannot read
+# the CIB for a moment.
 settled() {
-	cluster crm_resource --wait --timeout "$1" >/dev/null 2>&1 ||
-		late "the cluster to settle within $1 s: $(cluster crm_mon -1r 2>&1 | tail -n 20)"
+	local end=$(($(now_ms) + $1 * 1000)) left=$1
+	until cluster crm_resource --wait --timeout "$left" >/dev/null 2>&1; do
+		left=$(((end - $(now_ms)) / 1000))
+		((left > 0)) ||
+			late "the cluster to settle within $1 s: $(cluster crm_mon -1r 2>&1 | tail -n 20)"
+		sleep 0.1
+	done
 }
 
 # role_place NAME: node where Pacemaker has the role, "none" where nowhere.
