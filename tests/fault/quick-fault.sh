@@ -38,11 +38,16 @@ quick_move() { # TO
 	on node3 vmha migrate "$VM" --to "$1" --mode quick >"$WORK/migrate.log" 2>&1
 }
 
+mover_end() {
+	wait "${PIDS[migrate]}" || true
+	unset 'PIDS[migrate]'
+}
+
 # watch_for CMD...: like await, but as fast as can be, for moments.
 watch_for() {
 	local end=$(($(now_ms) + 60000))
 	until "$@"; do
-		(($(now_ms) < end)) || fail "never seen: $*"
+		(($(now_ms) < end)) || late "$*"
 	done
 }
 
@@ -68,7 +73,7 @@ lost_power_after_saved() {
 	await 240 "$VM running" role_is_up "$VM"
 	await 120 "$VM answering" ping_answers "$VM"
 	figure "source lost after SAVED: answers after $(($(now_ms) - start)) ms"
-	wait "${PIDS[migrate]}" || true
+	mover_end
 	after_power_loss "$boot" "source lost after SAVED" "$from"
 }
 
@@ -90,7 +95,7 @@ lost_power_in_restoring() {
 	await 240 "$VM running" role_is_up "$VM"
 	await 120 "$VM answering" ping_answers "$VM"
 	figure "target lost in RESTORING: answers after $(($(now_ms) - start)) ms"
-	wait "${PIDS[migrate]}" || true
+	mover_end
 	after_power_loss "$boot" "target lost in RESTORING" node2
 }
 
@@ -110,6 +115,8 @@ after_power_loss() {
 	node_power_restored "$3"
 	await 90 "all nodes online" nodes_online 3
 	await 60 "$3 in the volume" node_joined "$3"
+	# while its move is open there is nothing to be healed
+	await 180 "no open migration" migrations_none_open
 	on node3 vmha heal "$VM" || fail "$2: vmha heal"
 	settled 120
 	await 60 "$VM managed" role_managed "$VM"
