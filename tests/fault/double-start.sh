@@ -6,6 +6,10 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
+process_none() {
+	[[ -z $(qemu_pid "$1" "$2") ]]
+}
+
 # refused NAME NODE: both ways, and nothing of it is left on NODE.
 refused() {
 	local name=$1 node=$2 out rc=0 start
@@ -20,7 +24,7 @@ refused() {
 	((rc != 0)) || fail "the agent's start of $name on $node succeeded: $out"
 	figure "agent start on $node refused after $(seconds_since "$start") s, rc $rc: $(tail -n 1 <<<"$out")"
 	grep -qE 'node[123]' <<<"$out" || fail "the agent does not say which node has $name: $out"
-	[[ -z $(qemu_pid "$node" "$name") ]] || fail "a process of $name is left on $node"
+	await 10 "no process of $name on $node" process_none "$node" "$name"
 }
 
 # volume_case TYPE LEASE-WORDS

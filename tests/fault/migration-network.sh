@@ -42,7 +42,7 @@ move_over() {
 	counters_begin "$1"
 	cluster vmha migrate web1 --to "$2" --wait >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 	figure "$(tail -n 1 "$WORK/out.log")"
-	role_is_on web1 "$2" || fail "web1 is on $(role_place web1)"
+	await 20 "web1 on $2" role_is_on web1 "$2"
 	counters_end "$1" "$3"
 	[[ $(record_value "$(role_file web1 move)" address) == "$(address "$2" "$3")" ]] ||
 		fail "it went to $(record_value "$(role_file web1 move)" address)"
@@ -77,6 +77,10 @@ all_see() {
 			jq -r --arg subnet "$subnet" '.[] | select(.subnet == $subnet) | .state + " " + .words') == "$2" ]] ||
 			return 1
 	done
+}
+
+managed_on() {
+	role_is_on "$1" "$2" && role_managed "$1"
 }
 
 no_constraint() {
@@ -130,11 +134,12 @@ await 10 "web1 managed" role_managed web1
 step "likewise by crm_resource"
 start=$(now_ms)
 cluster crm_resource --resource web1 --move --node node2
-await 20 "the constraint gone" no_constraint
-await 20 "web1 managed" role_managed web1
+await 40 "the constraint gone" no_constraint
+await 40 "web1 managed" role_managed web1
+await 40 "no open migration" migrations_none_open
 figure "clean again after $(($(now_ms) - start)) ms"
 undisturbed
-role_is_on web1 node1 || fail "web1 is on $(role_place web1)"
+await 10 "web1 managed on node1" managed_on web1 node1
 lab heal all
 unwatch web1 3000 # a busy machine stretches the blackout
 ((W[boots] == 1)) || fail "the guest was restarted"

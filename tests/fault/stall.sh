@@ -67,7 +67,7 @@ case_fallback() {
 	say 'web1 is moved without a possible post-copy, which is not possible here .*: if it does not get across it stays'
 	moved node1 3000
 	daemon_signal node2 libvirtd TERM
-	await 10 "libvirtd of node2 gone" libvirtd_gone node2
+	await 30 "libvirtd of node2 gone" libvirtd_gone node2
 	lab service node2 start libvirtd
 }
 
