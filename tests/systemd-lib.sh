@@ -129,8 +129,9 @@ machine_boot() {
 		fi
 		sleep 0.1
 	done
-	echo "FAILED: the machine did not come up: $(cat "$MACHINE_DIR/console")"
-	exit 1
+	cat "$MACHINE_DIR/console"
+	echo "FAIL: waited in vain for: the machine to come up"
+	exit 75
 }
 
 machine() {

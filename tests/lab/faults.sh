@@ -41,17 +41,17 @@ transfer_ms() {
 }
 transfer_ms
 fast=$TRANSFER_MS
-lab slow mig 16mbit
+lab slow mig 8mbit
 transfer_ms
-figure "transfer of 4 MB: $fast ms, at 16 mbit $TRANSFER_MS ms (2000 by calculation)"
-((TRANSFER_MS > 1500)) || fail "slow is not slow"
+figure "transfer of 4 MB: $fast ms, at 8 mbit $TRANSFER_MS ms (4000 by calculation)"
+((TRANSFER_MS > 3500)) || fail "slow is not slow"
 lab slow mig off
-lab slow node2:mig 16mbit
+lab slow node2:mig 8mbit
 status_has '^node2.*mig slow' || fail "status does not show slow"
 status_has '^node1.*mig slow' && fail "node1 is slow too"
 lab heal all
 transfer_ms
-((TRANSFER_MS < 1500)) || fail "heal did not heal: $TRANSFER_MS ms"
+((TRANSFER_MS < 3500)) || fail "heal did not heal: $TRANSFER_MS ms"
 
 step "storage: error, delay, hang; files and LUN"
 on node2 sh -c 'echo data >/clusterstorage/vol1/file'

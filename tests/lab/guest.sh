@@ -22,7 +22,7 @@ done
 check "$IMG" && fail "a disk that was never written is good"
 start=$(now_ms)
 on node1 virsh -q create /root/g1.xml
-lab ping-gap wait g1 30
+await 30 "g1 answering" ping_answers g1
 figure "start_to_ping_ms=$(($(now_ms) - start))"
 written() { check "$IMG" && (($(value last_seq) >= 20)); }
 await 20 "20 records on the disk" written
