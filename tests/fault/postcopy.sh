@@ -58,7 +58,7 @@ case_agent() {
 # libvirtd of the source hangs for longer than a stream may stand still: the QEMUs do not need it.
 case_deaf() {
 	postcopy_begin
-	lab slow node1:mig 6mbit
+	lab slow node1:mig 4mbit
 	daemon_signal node1 libvirtd STOP
 	sleep 35
 	[[ -n $(qemu_pid node1 web1) ]] || fail "all memory was there too early: it proves nothing"
