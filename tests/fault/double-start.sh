@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=300 lab=own weight=1
+# vmha-test: timeout=500 lab=own weight=1
 # A running VM is started a second time on another node: by hand with the stored XML, and through
 # the agent.  Refused by its lease, where QEMU's own image lock helps (files) and where not (LUN).
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=420 lab=own weight=1
+# vmha-test: timeout=700 lab=own weight=1
 # libvirtd hung (web1's node) and killed (web2's node) for 60 s: no restart, no second start, no
 # stop; the monitor says running.  Afterwards all is managed again.  Hung once more, and the node
 # powered off: its VM comes back elsewhere and nobody else is fenced.
@@ -80,7 +80,7 @@ daemon_signal node1 libvirtd STOP
 sleep 3
 START=$(now_ms)
 lab power off node1
-await 200 "web1 running" role_is_up web1
+await 300 "web1 running" role_is_up web1
 await 60 "web1 answering" ping_answers web1
 figure "libvirtd_hung_failover_ms=$(($(now_ms) - START))"
 unwatch web1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=600 lab=own weight=1
+# vmha-test: timeout=900 lab=own weight=1
 # Live migrations that cannot succeed: target's libvirtd dead, migration network cut before and
 # during the copy, libvirtd of source or target killed in it, that of the source hanging in it, the
 # agent killed in it.  The VM runs exactly once, undisturbed; clusterd brings the role back to normal

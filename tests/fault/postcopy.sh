@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 lab=own weight=1
+# vmha-test: timeout=1500 lab=own weight=1
 # A guest that changes its memory faster than the network carries it is moved by post-copy, which is
 # left alone by everybody; and what becomes of the guest when the network or the target is lost in it.
 # VMHA_TEST_CASES: some of them.

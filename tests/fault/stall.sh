@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 lab=own weight=1
+# vmha-test: timeout=1200 lab=own weight=1
 # A guest that changes its memory faster than the network carries it: slowed down until it gets
 # across; given up; out of the operation's time; moved quick; and told where post-copy is not possible.
 # VMHA_TEST_CASES: some of them.
