@@ -62,3 +62,24 @@ witness_end() {
 witness_says() {
 	grep -qE -- "$2" "$WORK/witness-$1.log"
 }
+
+# --- both ---------------------------------------------------------------------------------------
+
+# watch NAME: ping and witness on a role; unwatch NAME GAP_MS: neither may complain.
+watch() {
+	local role
+	role=$(role_file "$1" role)
+	ping_begin "$1"
+	witness_begin "$1" "$(guest_uuid "$1")" "$(real_path "${DISK[$1]}")" \
+		"$(real_path "/clusterstorage/$VOLUME/.vmha/leases"):$(record_value "$role" lease_offset)"
+	await 20 "the witness sees $1" witness_says "$1" 'disk: boot'
+}
+
+# While this machine itself stands still no guest answers: the witness, which looks every 5 ms, tells for
+# how long it did at most.
+unwatch() {
+	ping_end "$1"
+	witness_end "$1"
+	[[ -z ${2:-} ]] || ((PING_GAP_MS < $2 + W[gap_max_ms])) ||
+		fail "the guest was silent for $PING_GAP_MS ms (allowed: $2, and ${W[gap_max_ms]} of the machine)"
+}
