@@ -133,22 +133,25 @@ test_again() {
 	ok "what is missing is put back"
 }
 
+listening() {
+	ss -Hltn "sport = :16514" | awk '{ print $4 }' | sort | tr '\n' ' '
+}
+
 # Real libvirtd with real files: it starts, listens on every network, and takes our certificate.
 test_libvirtd() {
-	local pid i
+	local pid i wanted='0.0.0.0:16514 [::]:16514 '
 	sed -i 's/^#auth_unix_rw.*/auth_unix_rw = "none"/' /etc/libvirt/libvirtd.conf
 	mkdir -p /run/libvirt
 	libvirtd --listen >"$VMHA_TEST_TMP/libvirtd.log" 2>&1 &
 	pid=$!
-	for ((i = 0; i < 300; i++)); do
-		if [[ -n $(ss -Hltn "sport = :16514") ]]; then
+	for ((i = 0; i < 300; i++)); do # one address after the other
+		if [[ $(listening) == "$wanted" ]]; then
 			break
 		fi
 		kill -0 "$pid" 2>/dev/null || fail "libvirtd ended: $(cat "$VMHA_TEST_TMP/libvirtd.log")"
 		sleep 0.1
 	done
-	[[ $(ss -Hltn "sport = :16514" | awk '{ print $4 }' | sort | tr '\n' ' ') == '0.0.0.0:16514 [::]:16514 ' ]] ||
-		fail "listens on $(ss -Hltn)"
+	[[ $(listening) == "$wanted" ]] || fail "listens on $(ss -Hltn)"
 	timeout 60 virsh -c "qemu+tls://$ADDRESS/system" version >"$VMHA_TEST_TMP/virsh.log" 2>&1 ||
 		fail "libvirtd does not answer over TLS: $(cat "$VMHA_TEST_TMP/virsh.log" "$VMHA_TEST_TMP/libvirtd.log")"
 	[[ $(virsh -c "qemu+tls://$ADDRESS/system" capabilities | xmllint --xpath 'string(/capabilities/host/uuid)' -) == \
