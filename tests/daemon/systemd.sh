@@ -77,8 +77,8 @@ cluster_start() {
 	machine systemctl enable --now corosync.service pacemaker.service libvirt-guests.service 2>&1 | grep -i fail || true
 	await 30 "corosync" is corosync ActiveState active
 	await 30 "Pacemaker" machine cibadmin -Q
-	machine crm_attribute -t crm_config -n stonith-enabled -v false
-	machine crm_attribute -t crm_config -n dc-deadtime -v 5s
+	await 30 "a cluster without fencing" machine crm_attribute -t crm_config -n stonith-enabled -v false
+	await 30 "a DC soon" machine crm_attribute -t crm_config -n dc-deadtime -v 5s
 }
 
 test_setup() {
@@ -138,7 +138,7 @@ test_comes_back() {
 	step "hung: the watchdog sees it"
 	pid=$(property vmha-clusterd MainPID)
 	machine kill -STOP "$pid"
-	restarted "SIGSTOP, with a watchdog of 3 s" "$pid" 40
+	restarted "SIGSTOP, with a watchdog of 8 s" "$pid" 60
 	await 10 "that it was by the watchdog" journal_says vmha-clusterd 'Watchdog timeout'
 	step "a restart of one's neighbours, corosync on another network"
 	pid=$(property vmha-clusterd MainPID)
@@ -191,7 +191,7 @@ conf_write
 machine_boot
 cluster_start
 test_setup
-printf '[Service]\nWatchdogSec=3s\n' | machine sh -c 'mkdir -p /etc/systemd/system/vmha-clusterd.service.d &&
+printf '[Service]\nWatchdogSec=8s\n' | machine sh -c 'mkdir -p /etc/systemd/system/vmha-clusterd.service.d &&
 	cat >/etc/systemd/system/vmha-clusterd.service.d/test.conf && systemctl daemon-reload && systemctl restart vmha-clusterd'
 test_comes_back
 test_shutdown
