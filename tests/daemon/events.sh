@@ -73,10 +73,10 @@ settled 60
 on node1 vmha vm start web1 >/dev/null 2>&1 || on node1 crm resource start web1
 settled 60
 await 10 "the start in node3's journal" why_tells node3 "web1 was started on"
+await 10 "the stop in node3's journal" why_tells node3 "powered off on node2" # told by another node than the start
 on node3 vmha why web1 >"$WORK/why.log"
 grep -qF "web1 moved from node1 to node2" "$WORK/why.log" || fail "why does not tell of the move: $(cat "$WORK/why.log")"
 grep -qF "asked for by an administrator" "$WORK/why.log" || fail "why gives no cause: $(cat "$WORK/why.log")"
-grep -qF "powered off on node2" "$WORK/why.log" || fail "why does not tell of the stop: $(cat "$WORK/why.log")"
 [[ $(on node3 vmha why nosuch) == "nothing is known of nosuch"* ]] || fail "why nosuch: $(on node3 vmha why nosuch)"
 
 step "filters"
@@ -98,13 +98,14 @@ for round in 1 2 3 4; do
 	line='{"time":"2026-01-01T00:00:00.000Z","ms":1767225600000,"seq":0,"level":"info","kind":"test","text":"filler '$round'"}'
 	awk -v line="$line" 'BEGIN { for (i = 0; i < 12000; i++) print line }' >>"$(log_of node3)"
 	on node1 vmha set migration-stall=$((60 + round)) >/dev/null
-	await 10 "event $round followed through the rotation" followed "migration-stall is $((60 + round)) now"
+	await 30 "event $round followed through the rotation" followed "migration-stall is $((60 + round)) now"
 done
 [[ -e $(log_of node3).2 && ! -e $(log_of node3).3 ]] || fail "files: $(ls "$(log_of node3)"*)"
 [[ ! -e $(log_of node1).1 ]] || fail "node1 rotated, too"
 (($(stat -c %s "$(log_of node3)") < 100000)) || fail "no new file was begun"
 [[ $(stat -c '%a %U %G' "$(log_of node3)") == "640 root haclient" ]] || fail "$(stat -c '%a %U %G' "$(log_of node3)")"
-(($(grep -c . "$WORK/follow.jsonl") == $(jq -c . "$WORK/follow.jsonl" | sort -u | grep -cv filler) + $(grep -c filler "$WORK/follow.jsonl"))) ||
+grep -x '{.*}' "$WORK/follow.jsonl" >"$WORK/followed.jsonl" # what has come so far, a line that is under way left out
+(($(grep -c . "$WORK/followed.jsonl") == $(jq -c . "$WORK/followed.jsonl" | sort -u | grep -cv filler) + $(grep -c filler "$WORK/followed.jsonl"))) ||
 	fail "a line was followed twice"
 
 step "clusterd is killed in the middle of a line"
@@ -126,7 +127,7 @@ for value in 72 73 74; do
 	on node1 vmha set migration-stall=$value >/dev/null
 	await 10 "event $value on node3" has_text node3 "migration-stall is $value now"
 done
-on node2 vmha-clusterd --check || fail "clusterd suffers from a full disk"
+await 10 "clusterd not suffering from a full disk" on node2 vmha-clusterd --check
 await 10 "a word in node2's log" log_says node2 "events are not written"
 [[ $(daemon_log node2 | grep -c "events are not written") == 1 ]] || fail "it is said more than once"
 on node2 rm /var/log/vmha/fill
