@@ -28,13 +28,14 @@ words_are() {
 	[[ $(field "$1" words) == "$2" ]]
 }
 
-# agree WHAT JQ CMD...: CMD makes all nodes say so; how long after its end, as each node sees it.
+# agree WHAT JQ CMD...: CMD makes all nodes say so; how long after its end, as each node sees it.  Three
+# nodes that look without a pause would take the processor from those who are to agree.
 agree() {
 	local what=$1 query=$2 node start last=0 at pids=()
 	shift 2
 	for node in "${NODES[@]}"; do
 		on "$node" sh -c "echo begun; until vmha network list --output json 2>/dev/null |
-			jq -e '$query' >/dev/null; do sleep 0.02; done; date +%s%3N" >"$WORK/agree-$node.log" &
+			jq -e '$query' >/dev/null; do sleep 0.1; done; date +%s%3N" >"$WORK/agree-$node.log" &
 		pids+=($!)
 	done
 	await 10 "nodes that look" agree_lines 1
@@ -51,7 +52,7 @@ agree() {
 		((at <= last)) || last=$at
 	done
 	figure "agree_ms=$last $what"
-	((last <= ${LIMIT_MS:-$AGREE_MS})) || fail "$what: only after $last ms"
+	((last <= ${LIMIT_MS:-$AGREE_MS})) || late "$what: within ${LIMIT_MS:-$AGREE_MS} ms, not only after $last ms"
 }
 
 agree_lines() {
@@ -81,7 +82,7 @@ all_show() {
 	for node in "${NODES[@]}"; do
 		end=$(($(now_ms) + 10000))
 		until shows "$2" "$node" "$3"; do
-			(($(now_ms) < end)) || fail "$1: $node shows"$'\n'"$GOT"$'\n'"instead of"$'\n'"$3"
+			(($(now_ms) < end)) || late "$1: $node shows"$'\n'"$GOT"$'\n'"instead of"$'\n'"$3"
 			sleep 0.1
 		done
 	done
@@ -153,8 +154,11 @@ table "without a gateway" <<-T
 	5 1400 true cluster $V6
 T
 order 2 3 5 1 4
-[[ $(networks node2 | jq -r '[.[] | select(.csv).name, select(.cluster).name] | join(",")') == \
-	'Cluster Network 1,Cluster Network 1,Cluster Network 4' ]] || fail "use: $(networks node2)"
+used() {
+	[[ $(networks node2 | jq -r '[.[] | select(.csv).name, select(.cluster).name] | join(",")') == \
+		'Cluster Network 1,Cluster Network 1,Cluster Network 4' ]]
+}
+await 10 "the networks that corosync and the volumes use" used
 agree "a default gateway on one node" "$(of 3 metric 10000)" on node2 ip route add default via "$NET.3.254"
 table "with a gateway" <<-T
 	1 1000 true cluster $NET.1.0/24
@@ -203,11 +207,11 @@ refused "is there twice" order "$V6,$V6"
 
 step "cards and cables"
 agree "a cable pulled" "$(of 2 state '"partitioned"')" lab cut node1 mig
-await 5 "its words" words_are "$NET.2.0/24" 'partitioned: node1'
+await 20 "its words" words_are "$NET.2.0/24" 'partitioned: node1'
 agree "plugged in again" "$(of 2 state '"up"')" lab heal node1
 LIMIT_MS=6000 agree "one direction only" "$(of 3 state '"partitioned"')" lab cut node3 pub --out
-await 5 "its words" words_are "$NET.3.0/24" 'partitioned: node3'
-await 5 "its event" event "Cluster Network 3 ($NET.3.0/24) is partitioned: node3"
+await 20 "its words" words_are "$NET.3.0/24" 'partitioned: node3'
+await 20 "its event" event "Cluster Network 3 ($NET.3.0/24) is partitioned: node3"
 LIMIT_MS=6000 agree "healed" "$(of 3 state '"up"')" lab heal node3
 lab cut node1 mig
 agree "two of three cables" "$(of 2 state '"down"')" lab cut node3 mig
@@ -221,7 +225,7 @@ agree "a new card" 'length == 6' on node1 ip address add "$NET.0.1/24" dev new0
 [[ $(field "$NET.1.0/24" name) == "Cluster Network 1" ]] || fail "the others changed their names"
 agree "gone again" 'length == 5' on node1 ip link del new0
 
-await 5 "the events" event "Cluster Network 2 ($NET.2.0/24) is up again"
+await 20 "the events" event "Cluster Network 2 ($NET.2.0/24) is up again"
 
 step "garbage on the port of the calls"
 before=$(daemon_pid node1 vmha-clusterd)
@@ -266,7 +270,7 @@ for node in "${NODES[@]}"; do
 done
 cluster vmha migrate web1 --to "$target" --wait >"$WORK/out.log" 2>&1 || fail "$(cat "$WORK/out.log")"
 figure "$(tail -n 1 "$WORK/out.log")"
-role_is_on web1 "$target" || fail "web1 is on $(role_place web1)"
+await 10 "web1 on $target" role_is_on web1 "$target"
 [[ $(record_value "$(role_file web1 move)" address) == "${V6%/64}${target#node}" ]] ||
 	fail "it went to $(record_value "$(role_file web1 move)" address)"
 
