@@ -29,6 +29,12 @@ monitor_code() {
 		"OCF_RESKEY_$2=$3" >"$WORK/monitor.log" 2>&1 || CODE=$?
 }
 
+# monitor_says STATUS NAME PARAMETER VALUE
+monitor_says() {
+	monitor_code "${@:2}"
+	((CODE == $1))
+}
+
 well() {
 	monitor_code "$1" on_panic restart
 	((CODE == 0))
@@ -68,8 +74,7 @@ stands() {
 	await 30 "libvirt says it" libvirt_says "$node" "$name" "$state"
 	figure "$(on "$node" virsh domstate --reason "$name" | head -n 1)"
 	await 10 "an event" events_say "$name" "$name on node[123] is $told.*; its role wants it kept"
-	monitor_code "$name" "$parameter" keep
-	((CODE == 190)) || fail "a monitor says $CODE: $(cat "$WORK/monitor.log")"
+	await 10 "a monitor says 190" monitor_says 190 "$name" "$parameter" keep
 	await 20 "vmha status tells it" status_says "$name" "$word"
 	figure "vmha status on $CLUSTER_NODE: $(on "$CLUSTER_NODE" vmha status | grep "$name" | sed -n 1p)"
 	sleep 12 # a monitor of Pacemaker's lies in it
