@@ -84,7 +84,7 @@ await 60 "clusterd" clusterd_ready
 
 step "drain and resume: it goes to the node that it may run on"
 cluster vmha drain "$FROM" --wait --timeout 120 || fail "drain"
-[[ $(role_place web1) == "$TO" ]] || fail "drained to $(role_place web1)"
+await 10 "web1 drained to $TO" role_is_on web1 "$TO"
 cluster vmha resume "$FROM" --failback now --wait --timeout 120 || fail "resume"
 await 30 "web1 back on $FROM" role_is_on web1 "$FROM"
 await 30 "no open migration" migrations_none_open

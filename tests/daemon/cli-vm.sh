@@ -162,8 +162,8 @@ grep -q "autostart of web2 on node node2 switched off" "$WORK/out.log" || fail "
 grep -q "virsh undefine" "$WORK/err.log" || fail "the old definition was not named"
 [[ -z $(on node2 virsh -q list --all --autostart --name) ]] || fail "autostart is still on"
 on node2 virsh -q undefine web2
-[[ $(on node1 vmha vm list --output json | jq -r '.[] | select(.name == "web2") | .state') == disabled ]] ||
-	fail "web2 is not disabled"
+web2_disabled() { on node1 vmha vm list --output json | jq -e '.[] | select(.name == "web2") | .state == "disabled"'; }
+await 10 "web2 disabled" web2_disabled
 
 step "edit"
 on node1 vmha vm edit web1 --xml "$DIR/web1/web1.xml" >"$WORK/out.log"
