@@ -30,7 +30,7 @@ await_agree() {
 	local end=$(($(now_ms) + $1 * 1000))
 	shift
 	until clusterd_agree "$@"; do
-		(($(now_ms) < end)) || fail "no common state: $(for node in "$@"; do on "$node" vmha-clusterd --check; done 2>&1)"
+		(($(now_ms) < end)) || late "a common state: $(for node in "$@"; do on "$node" vmha-clusterd --check; done 2>&1)"
 		sleep 0.2
 	done
 }
