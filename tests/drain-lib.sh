@@ -24,5 +24,5 @@ vms_on_node1() {
 	cluster vmha resume node3
 	await 60 "node2 in the volume" node_joined node2
 	await 60 "node3 in the volume" node_joined node3
-	all_on node1 || fail "not all are on node1"
+	await 20 "all on node1" all_on node1
 }
