@@ -125,7 +125,7 @@ moved() {
 		cluster_from "$(node_third "$to" "$(role_place web1)")"
 		cluster vmha migrate web1 --to "$to" --timeout 120 >"$WORK/out.log" 2>&1 ||
 			fail "$what, to $to: $(cat "$WORK/out.log")"
-		role_is_on web1 "$to" || fail "$what: web1 is on $(role_place web1), not on $to"
+		await 10 "$what: web1 on $to" role_is_on web1 "$to"
 		MOVES=$((MOVES + 1))
 		figure "$what, asked for on $CLUSTER_NODE: $(tail -n 1 "$WORK/out.log")"
 	done
@@ -136,7 +136,7 @@ unharmed() {
 	[[ $(cluster vmha migration list --output json | jq '[.[] | select(.result == "DONE")] | length') == "$MOVES" ]] ||
 		fail "$1: not all $MOVES records are there: $(cluster vmha migration list)"
 	[[ $(boot_id web1) == "$BOOT" ]] || fail "$1: the guest was booted again"
-	role_managed web1 || fail "$1: web1 is not managed"
+	await 20 "$1: web1 managed" role_managed web1
 	((!$(fences_count))) || fail "$1: fenced: $(fences)"
 }
 
