@@ -46,6 +46,7 @@ guest_start() {
 
 lab_begin --volume dir
 cluster_from node1
+await 30 "node3 is well" agent_is node3
 agent_says node3 monitor 10000 0
 agent_says node3 monitor 0 0
 
