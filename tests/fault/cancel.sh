@@ -18,7 +18,8 @@ source_only() {
 
 # migrate_begin NAME NODE: sets ID.
 migrate_begin() {
-	ID=$(cluster vmha migrate "$1" --to "$2" --no-wait --output json 2>/dev/null | jq .id)
+	ID=$(cluster vmha migrate "$1" --to "$2" --no-wait --output json 2>"$WORK/migrate.log" | jq .id) ||
+		fail "vmha migrate $1: $(cat "$WORK/migrate.log")"
 	[[ $ID == [1-9]* ]] || fail "vmha migrate $1 gave no id"
 }
 
