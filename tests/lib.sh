@@ -288,6 +288,12 @@ qemu_nodes() {
 	done
 }
 
+# process_on NAME NODE: there, and nowhere else; what a target had made of a move that ended goes a
+# little later.
+process_on() {
+	[[ $(qemu_nodes "$1") == "$2" ]]
+}
+
 # copy_runs NODE: web1 leaves it, and memory flows.
 copy_runs() {
 	on "$1" virsh domjobinfo web1 2>/dev/null | grep -E 'Data processed: *[1-9]' >/dev/null
@@ -524,7 +530,7 @@ cluster_dc() {
 role_is_up() {
 	local place
 	place=$(role_place "$1")
-	[[ $place == node[1-9] && $(qemu_nodes "$1") == "$place" ]]
+	[[ $place == node[1-9] ]] && process_on "$1" "$place"
 }
 
 # nodes_online N: N nodes see each other, have joined their coordinator, and no election is under way.

@@ -23,16 +23,11 @@ undisturbed() {
 	[[ $(boot_id web1) == "$BOOT" ]] || fail "$1: the guest was restarted"
 	await 20 "$1: web1 on $2, as node1 sees it" role_is_on web1 "$2"
 	await 20 "$1: web1 managed" role_managed web1
-	await 10 "$1: web1's process on $2 alone" process_on "$2"
+	await 10 "$1: web1's process on $2 alone" process_on web1 "$2"
 	await 10 "$1: no constraint left, as node1 sees it" no_constraint
 	[[ ! -e $(role_file web1 wish) ]] || fail "$1: a wish was left"
 	await 20 "$1: nothing wrong in vmha status" on node1 vmha status
 	await 20 "$1: no open migration" migrations_none_open
-}
-
-# process_on NODE: there, and nowhere else; what a target had made of a move that ended goes a little later.
-process_on() {
-	[[ $(qemu_nodes web1) == "$1" ]]
 }
 
 # newest: number of the newest move, as node1 knows.

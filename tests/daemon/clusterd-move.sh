@@ -38,12 +38,6 @@ clean() {
 	role_managed "$1" && no_constraint "$1"
 }
 
-# process_on NAME NODE: there, and nowhere else; what a target had made of a move that ended goes a
-# little later.
-process_on() {
-	[[ $(qemu_nodes "$1") == "$2" ]]
-}
-
 # untouched WHAT NAME NODE: the same boot there, once, managed, as node1 hears of it.
 untouched() {
 	[[ $(boot_id "$2") == "${BOOT[$2]}" ]] || fail "$1: the guest $2 was restarted"

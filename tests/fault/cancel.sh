@@ -12,10 +12,6 @@ SEED=${VMHA_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$((SEED % 32768))
 SPAN_MS=9000
 
-source_only() {
-	[[ $(qemu_nodes "$1") == "$2" ]]
-}
-
 # migrate_begin NAME NODE: sets ID.
 migrate_begin() {
 	ID=$(cluster vmha migrate "$1" --to "$2" --no-wait --output json 2>"$WORK/migrate.log" | jq .id) ||
@@ -37,7 +33,7 @@ cancel() {
 # has told Pacemaker this node may read a moment later.
 kept() {
 	((RC == 0)) || fail "$1: not cancelled"
-	source_only "$3" "$4" || fail "$1: processes on $(qemu_nodes "$3" | tr '\n' ' ')"
+	process_on "$3" "$4" || fail "$1: processes on $(qemu_nodes "$3" | tr '\n' ' ')"
 	[[ $(migration "$2" .result) == KEPT ]] || fail "$1: the record says $(migration "$2" .result)"
 	await 5 "$1: $3 on $4, not $(role_place "$3")" role_is_on "$3" "$4"
 	await 5 "$1: $3 managed" role_managed "$3"
@@ -115,7 +111,7 @@ case_connecting() {
 	kept "connecting" "$ID" web1 "$FROM"
 	daemon_signal "$TO" libvirtd CONT
 	await 30 "libvirtd of $TO" on "$TO" virsh list
-	await 30 "web1 on its source alone" source_only web1 "$FROM"
+	await 30 "web1 on its source alone" process_on web1 "$FROM"
 }
 
 # The lease is free: the source has stopped, the target has not begun.
