@@ -121,7 +121,7 @@ case_queue() {
 	((rc == 1)) || fail "the agent was not refused: $(cat "$WORK/agent.log")"
 	grep -qF "queued as number" "$WORK/agent.log" || fail "no reason: $(cat "$WORK/agent.log")"
 	((took < 20000)) || late "an answer to the agent, which itself waits 10 s: $took ms"
-	[[ $(qemu_nodes web2) == node2 ]] || fail "web2 has processes on $(qemu_nodes web2 | tr '\n' ' ')"
+	process_on web2 node2 || fail "web2 has processes on $(qemu_nodes web2 | tr '\n' ' ')"
 	lab heal all
 	await 120 "web1 on node3" role_is_on web1 node3
 	await 120 "web2 on node3" role_is_on web2 node3

@@ -70,7 +70,7 @@ sed 's/^/  /' "$WORK/drain.log"
 ((rc == 1)) || fail "a drain that leaves a role ends with status $rc"
 grep -q 'not empty: web1 (.*Pacemaker has blocked it: asyncmon failed on node1' "$WORK/drain.log" ||
 	fail "Pacemaker's reason is not named"
-[[ $(qemu_nodes web1) == node1 ]] || fail "web1 is on $(qemu_nodes web1)"
+process_on web1 node1 || fail "web1 is on $(qemu_nodes web1)"
 for vm in web2 web3 web4; do
 	await 10 "$vm away from node1" role_is_elsewhere "$vm"
 	await 20 "$vm managed" role_managed "$vm"

@@ -79,7 +79,7 @@ stands() {
 	figure "vmha status on $CLUSTER_NODE: $(on "$CLUSTER_NODE" vmha status | grep "$name" | sed -n 1p)"
 	sleep 12 # a monitor of Pacemaker's lies in it
 	[[ $(pid_of "$name") == "$pid" ]] || fail "$name was to be kept, and was restarted"
-	[[ $(qemu_nodes "$name") == "$node" ]] || fail "processes on $(qemu_nodes "$name" | tr '\n' ' ')"
+	process_on "$name" "$node" || fail "processes on $(qemu_nodes "$name" | tr '\n' ' ')"
 	step "$name: restarted after all"
 	cluster crm_resource --resource "$name" --set-parameter "$parameter" --parameter-value restart >/dev/null
 	await 60 "$name running anew" runs_anew "$name" "$pid"

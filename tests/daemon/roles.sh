@@ -31,7 +31,7 @@ moved() {
 	figure "$what: $(($(now_ms) - start)) ms until settled; $(move_figures)"
 	await 20 "no open migration" migrations_none_open
 	role_is_on web1 "$to" || fail "$what: web1 is on $(role_place web1), not on $to"
-	[[ $(qemu_nodes web1) == "$to" ]] || fail "$what: processes on $(qemu_nodes web1 | tr '\n' ' ')"
+	process_on web1 "$to" || fail "$what: processes on $(qemu_nodes web1 | tr '\n' ' ')"
 	sleep 0.5
 	unwatch web1 "$gap"
 	((W[boots] == 1 && W[runners] == 2 && W[unleased_ms] == 0 && W[end_leased] == 1)) ||

@@ -77,7 +77,7 @@ run_case() {
 	unwatch web1 "$GAP_MS"
 	((W[boots] == 1)) || fail "$name: the guest was restarted"
 	((W[end_leased] == 1)) || fail "$name: it runs without its lease"
-	[[ $(qemu_nodes web1) == "$(role_place web1)" ]] ||
+	process_on web1 "$(role_place web1)" ||
 		fail "$name: processes on $(qemu_nodes web1 | tr '\n' ' '), role on $(role_place web1)"
 	[[ $(fences_count) == 0 ]] || fail "$name: somebody was fenced: $(fences)"
 	role_to web1 node1

@@ -70,7 +70,7 @@ case_deaf() {
 }
 
 arrived_managed() {
-	role_managed web1 && role_is_on web1 node2 && [[ $(qemu_nodes web1) == node2 ]]
+	role_managed web1 && role_is_on web1 node2 && process_on web1 node2
 }
 
 booted_again() {
