@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=1500 weight=2
+# vmha-test: timeout=3000 weight=0
 # The Debian packages build from a clean copy, pass lintian, and hold what Pacemaker looks for.  Their
 # scripts under a real systemd: nothing starts by itself, an upgrade restarts clusterd and nothing
 # else, a removal stops all and is refused while roles need the agents.

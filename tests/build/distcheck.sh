@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=1200 weight=2
+# vmha-test: timeout=3000 weight=0
 # The release tarball builds out of tree, passes its tests, installs and uninstalls cleanly.
 set -euo pipefail
 

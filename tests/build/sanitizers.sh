@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=1200 weight=2
+# vmha-test: timeout=3000 weight=0
 # All unit tests under the address and undefined-behaviour sanitizers, and under the thread sanitizer; the
 # simulation with fewer schedules, for it is some ten times slower there.
 set -euo pipefail

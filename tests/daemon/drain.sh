@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=1500 lab=own weight=2
+# vmha-test: timeout=1500 lab=own weight=3
 # Six VMs, one node of three drained: at no instant takes a node part in more migrations than it has
 # slots (by the records and by the processes that libvirt has made), no guest is booted again.
 # Resume with failback; the same with two slots, as a shutdown of the host does it; a role that

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 weight=2 lab=own
+# vmha-test: timeout=900 weight=3 lab=own
 # What happens to a guest is seen by event: a killed QEMU is told to Pacemaker at once, and once, also
 # after restarts of libvirtd and clusterd, but not what a stop or a migration does; a guest that shuts
 # itself down and one that an I/O error paused are dealt with as their role wants.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=240 weight=2 lab=own
+# vmha-test: timeout=240 weight=3 lab=own
 # Processor time (user + system, of the agent and all it starts) of one monitor of ocf:vmha:vm
 # against ocf:heartbeat:VirtualDomain's on the same running VM: at most 1/30, with the
 # question to clusterd in it.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=600 lab=own weight=2
+# vmha-test: timeout=600 lab=own weight=3
 # Nodes come and go while VMs run: a fourth node becomes ready, takes a VM, is drained and taken out;
 # nothing is left of it, and it comes again under its name with another id.  No guest notices.
 # shellcheck source=tests/clusterd-lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 weight=2
+# vmha-test: timeout=900 weight=3
 # A part of the lab tests on builds with sanitizers: for addresses and undefined behaviour clusterd
 # among hostile neighbours, its state, roles that start, stop and move, moves that are cancelled; for
 # threads clusterd's state, for nothing else has threads.  How to run all: CONTRIBUTING.md.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 lab=own weight=2
+# vmha-test: timeout=900 lab=own weight=3
 # A rolling upgrade, node by node, while a VM runs: vmha of the commit before (VMHA_TEST_OLD names
 # another) and this one share a cluster.  At each step all nodes agree, settings reach all of them,
 # the VM moves over the seam both ways, no record is lost, and the guest is not booted again.

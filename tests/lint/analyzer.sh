@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=1500 weight=2
+# vmha-test: timeout=3000 weight=0
 # gcc -fanalyzer over every C file; two at a time by itself.  Unoptimised: else what a cleanup attribute
 # reads counts as never written.  Leaks are left to the sweep and LeakSanitizer: this gcc sees one
 # wherever a pointer moves into a structure.  Uninitialised values are left to clang and cppcheck.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 weight=2
+# vmha-test: timeout=1800 weight=0
 # cppcheck.  It knows no cleanup attributes (memleak, resourceLeak), takes readdir(), getpwnam() and getgrnam() for unsafe, and believes that mmap() takes no descriptor of -1.
 source "$(dirname "$0")/lint.sh"
 

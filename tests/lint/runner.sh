@@ -55,7 +55,7 @@ done
 expect 1 '0 passed, 4 failed' 'late?'
 [[ $(grep -c '^late  ' <<<"$OUT") == 3 ]] || lint_bad "more than three tests were tried twice: $OUT"
 rm "$top/tests/build"/late?.sh
-fake "$top/tests/build/bad.sh" 'timeout=1 weight=2' 'sleep 60'
+fake "$top/tests/build/bad.sh" 'timeout=1 weight=3' 'sleep 60'
 expect 1 '0 passed, 1 failed' bad
 [[ $OUT == *'out of time (1 s)'* ]] || lint_bad "a time-out is not told: $OUT"
 fake "$top/tests/build/bad.sh" 'timeout=20' 'setsid sleep 8 & disown'
@@ -68,5 +68,18 @@ fake "$top/tests/build/longer.sh" 'timeout=90' 'true'
 expect 0 '4 passed, 0 failed, 1 skipped'
 [[ $(grep -o 'build/[a-z]*' <<<"$("$top/tests/run" --build "$top/build" --list)" | tr '\n' ' ') == 'build/longer build/bad ' ]] ||
 	lint_bad "the test with the longest timeout does not come first"
+rm "$top/tests/build"/*.sh
+# one of weight 0 runs beside one that wants the machine for itself, another of weight 0 does not
+# shellcheck disable=SC2016 # for the test's shell
+until='until [[ -e $VMHA_BUILD/'
+# shellcheck disable=SC2016
+fake "$top/tests/build/sum.sh" 'timeout=20 weight=0' \
+	'[[ $(nice) == 19 ]] || exit 1; touch "$VMHA_BUILD/sum"; '"$until"'alone ]]; do sleep 0.1; done; sleep 1; rm "$VMHA_BUILD/sum"'
+# shellcheck disable=SC2016
+fake "$top/tests/build/sum2.sh" 'timeout=20 weight=0' '[[ ! -e $VMHA_BUILD/sum ]]'
+# shellcheck disable=SC2016
+fake "$top/tests/build/alone.sh" 'timeout=20 weight=3' \
+	'touch "$VMHA_BUILD/alone"; (($(nice) < 19)) || exit 1; '"$until"'sum ]]; do sleep 0.1; done'
+expect 0 '3 passed, 0 failed' sum sum2 alone
 rm "$top/tests/build"/*.sh
 lint_end

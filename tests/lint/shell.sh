@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=600
+# vmha-test: timeout=1800 weight=0
 # Every shell file, by its first line, passes shellcheck; two at a time by itself.
 source "$(dirname "$0")/lint.sh"
 

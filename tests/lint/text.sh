@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=120
+# vmha-test: timeout=600 weight=0
 # Licence line, white space, length of files and functions.
 source "$(dirname "$0")/lint.sh"
 

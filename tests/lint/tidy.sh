@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=1500 weight=2
+# vmha-test: timeout=3000 weight=0
 # clang-tidy with .clang-tidy; two at a time by itself.
 source "$(dirname "$0")/lint.sh"
 
