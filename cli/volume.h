@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "lib/base/err.h"
+#include "lib/core/volumetype.h"
 #include "lib/role/volume.h"
 
 int vmha_volume_create(int argc, char **argv, struct vmha_err **err);
@@ -17,6 +18,7 @@ struct volume_new {
 	char name[VMHA_NAME_SIZE];
 	char id[VMHA_ID_SIZE];
 	char path[VMHA_PATH_SIZE]; /* canonical */
+	enum vmha_volume_type type;
 	unsigned int io_timeout_s;
 	bool force; /* take over what an interrupted create left */
 	bool files_made;

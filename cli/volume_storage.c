@@ -336,7 +336,7 @@ static int leases_make(const struct volume_new *v, struct vmha_err **err)
 static int record_make(struct volume_new *v, struct vmha_err **err)
 {
 	vmha_autofree char *marker = vmha_str_printf("%s/%s/creating", v->path, VMHA_VOLUME_META);
-	struct vmha_volume_record rec = { .type = "dir", .io_timeout_s = v->io_timeout_s };
+	struct vmha_volume_record rec = { .io_timeout_s = v->io_timeout_s };
 	vmha_autofree char *uuid = NULL;
 	int r = vmha_file_read("/proc/sys/kernel/random/uuid", 64, &uuid, NULL, err);
 
@@ -346,6 +346,9 @@ static int record_make(struct volume_new *v, struct vmha_err **err)
 	(void)snprintf(v->id, sizeof(v->id), "%.36s", uuid);
 	(void)snprintf(rec.name, sizeof(rec.name), "%s", v->name);
 	(void)snprintf(rec.id, sizeof(rec.id), "%s", v->id);
+	(void)snprintf(rec.type, sizeof(rec.type), "%s", vmha_volume_type_name(v->type));
+	(void)snprintf(rec.lock, sizeof(rec.lock), "%s",
+		       vmha_volume_lock_name(vmha_volume_type_lock(v->type)));
 	r = vmha_volume_store_at(v->path, &rec, err);
 	if (r == 0 && marker) {
 		(void)unlink(marker);

@@ -7,6 +7,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/mono.h"
+#include "lib/core/volumetype.h"
 #include "lib/role/ocf.h"
 #include "lib/role/volume.h"
 
@@ -14,8 +15,11 @@
 
 struct csv_params {
 	const char *volume;
-	const char *type;
+	enum vmha_volume_type type;
+	enum vmha_volume_lock lock;
 	const char *path;
+	const char *device;  /* of gfs2 and nfs, else NULL */
+	const char *options; /* of its mount, or "" */
 	const char *id;		   /* NULL: not checked */
 	unsigned int io_timeout_s; /* 0: as the volume's record has it */
 	bool probe;

@@ -42,14 +42,45 @@ static struct vmha_mono deadline_of(void)
 	return vmha_mono_add(vmha_mono_now(), VMHA_SPAN_MS(timeout_ms - margin_ms));
 }
 
+/* What is where: the path of a directory, or the device that this agent mounts. */
+static enum vmha_ocf storage_read(struct csv_params *p, char *place)
+{
+	const char *type = getenv("OCF_RESKEY_type");
+	const char *lock = getenv("OCF_RESKEY_lock");
+
+	p->path = getenv("OCF_RESKEY_path");
+	p->device = getenv("OCF_RESKEY_device");
+	p->options = getenv("OCF_RESKEY_options");
+	p->options = p->options ? p->options : "";
+	if (vmha_volume_type_parse(type, &p->type) < 0) {
+		return csv_fail(OCF_ERR_CONFIGURED,
+				"parameter type must be dir, nfs or gfs2, not %s", type);
+	}
+	p->lock = vmha_volume_type_lock(p->type);
+	if (lock && vmha_volume_lock_parse(lock, &p->lock) < 0) {
+		return csv_fail(OCF_ERR_CONFIGURED, "parameter lock must be dlm or sanlock, not %s",
+				lock);
+	}
+	vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
+	if (p->type == VMHA_VOLUME_TYPE_DIR ? p->device || *p->options : p->path || !p->device) {
+		return csv_fail(OCF_ERR_CONFIGURED,
+				"parameters of type dir are path, of nfs and gfs2 device and "
+				"options; type is %s",
+				vmha_volume_type_name(p->type));
+	}
+	p->path = p->path ? p->path : place;
+	if (p->path[0] != '/' || strlen(p->path) >= VMHA_PATH_SIZE) {
+		return csv_fail(OCF_ERR_CONFIGURED, "parameter path must be an absolute path");
+	}
+	return OCF_SUCCESS;
+}
+
 static enum vmha_ocf params_read(struct csv_params *p, char *place)
 {
 	const char *io_timeout = getenv("OCF_RESKEY_io_timeout");
 	uint64_t n = 0;
 
 	p->volume = getenv("OCF_RESKEY_volume");
-	p->type = getenv("OCF_RESKEY_type");
-	p->path = getenv("OCF_RESKEY_path");
 	p->id = getenv("OCF_RESKEY_id");
 	p->probe = vmha_ocf_number("OCF_RESKEY_CRM_meta_interval", 0) == 0;
 	p->deadline = deadline_of();
@@ -59,23 +90,13 @@ static enum vmha_ocf params_read(struct csv_params *p, char *place)
 			"parameter volume must be a name of 1 to 47 letters, digits, '.', '_' "
 			"or '-'");
 	}
-	if (p->type && strcmp(p->type, "dir") != 0) {
-		return csv_fail(OCF_ERR_CONFIGURED, "parameter type must be dir, not %s", p->type);
-	}
-	if (!p->path) {
-		vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
-		p->path = place;
-	}
-	if (p->path[0] != '/' || strlen(p->path) >= VMHA_PATH_SIZE) {
-		return csv_fail(OCF_ERR_CONFIGURED, "parameter path must be an absolute path");
-	}
 	if (io_timeout && vmha_str_u64(io_timeout, VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, &n)) {
 		return csv_fail(OCF_ERR_CONFIGURED,
 				"parameter io_timeout must be %d to %d seconds, not %s",
 				VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, io_timeout);
 	}
 	p->io_timeout_s = (unsigned int)n;
-	return OCF_SUCCESS;
+	return storage_read(p, place);
 }
 
 static enum vmha_ocf csv_validate(const struct csv_params *p)

@@ -45,7 +45,8 @@ unit_tests = \
 	tests/unit/test-view \
 	tests/unit/test-tcpabort \
 	tests/unit/test-tcpprobe \
-	tests/unit/test-volume
+	tests/unit/test-volume \
+	tests/unit/test-volumetype
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -191,6 +192,8 @@ tests_unit_test_view_SOURCES = tests/unit/test-view.c cli/view.c
 tests_unit_test_view_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a $(JANSSON_LIBS)
 EXTRA_DIST += tests/unit/cli/state.json
 
+tests_unit_test_volumetype_SOURCES = tests/unit/test-volumetype.c
+tests_unit_test_volumetype_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_volume_SOURCES = tests/unit/test-volume.c
 tests_unit_test_volume_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libcore.a \
 	lib/libbase.a $(SANLOCK_CLIENT_LIBS)

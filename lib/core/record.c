@@ -84,9 +84,9 @@ static const struct field move_fields[] = {
 };
 
 static const struct field volume_fields[] = {
-	TEXT(vmha_volume_record, name), TEXT(vmha_volume_record, id),
-	TEXT(vmha_volume_record, type), U64(vmha_volume_record, io_timeout_s),
-	{ NULL, FIELD_TEXT, 0, 0 },
+	TEXT(vmha_volume_record, name),	       TEXT(vmha_volume_record, id),
+	TEXT(vmha_volume_record, type),	       TEXT(vmha_volume_record, lock),
+	U64(vmha_volume_record, io_timeout_s), { NULL, FIELD_TEXT, 0, 0 },
 };
 
 static const struct field joined_fields[] = {
@@ -278,6 +278,28 @@ static int sum_check(char *text, struct vmha_err **err)
 	return 0;
 }
 
+/* What records of older releases lack, with what it was then. */
+static const struct {
+	enum vmha_record_kind kind;
+	const char *key;
+	const char *value;
+} defaults[] = {
+	{ VMHA_RECORD_VOLUME, "type", "dir" },
+	{ VMHA_RECORD_VOLUME, "lock", "sanlock" },
+};
+
+static int field_default(enum vmha_record_kind kind, const struct field *f, char *record)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+		if (defaults[i].kind == kind && strcmp(defaults[i].key, f->key) == 0) {
+			return field_parse(f, defaults[i].value, record);
+		}
+	}
+	return -EBADMSG;
+}
+
 struct parse {
 	enum vmha_record_kind kind;
 	char *record;
@@ -314,6 +336,7 @@ static int line_parse(struct parse *p, char *line, struct vmha_err **err)
 
 static int body_parse(struct parse *p, char *text, struct vmha_err **err)
 {
+	const struct field *fields = kinds[p->kind].fields;
 	char head[64];
 	char *save = NULL;
 	char *line = strtok_r(text, "\n", &save);
@@ -330,10 +353,9 @@ static int body_parse(struct parse *p, char *text, struct vmha_err **err)
 			return r;
 		}
 	}
-	for (i = 0; kinds[p->kind].fields[i].key; i++) {
-		if (!(p->seen & (1ULL << i))) {
-			return vmha_err_set(err, -EBADMSG, "record lacks %s",
-					    kinds[p->kind].fields[i].key);
+	for (i = 0; fields[i].key; i++) {
+		if (!(p->seen & (1ULL << i)) && field_default(p->kind, &fields[i], p->record) < 0) {
+			return vmha_err_set(err, -EBADMSG, "record lacks %s", fields[i].key);
 		}
 	}
 	return 0;

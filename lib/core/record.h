@@ -11,8 +11,8 @@
 /*
  * Records of a role and of its volume, on the volume or in /run, as text: `key=value` lines, first
  * line `vmha-record=KIND/1`, last line `sum=FNV-1a-64 of all before`.  Unknown keys are ignored by
- * readers (a newer release may write them); a wrong sum, a missing key or a NUL is -EBADMSG.  Pure
- * codecs.
+ * readers (a newer release may write them); a wrong sum, a missing key (but those that older
+ * releases did not write) or a NUL is -EBADMSG.  Pure codecs.
  */
 #define VMHA_NAME_SIZE	      48 /* with NUL: sanlock's limit */
 #define VMHA_UUID_SIZE	      37 /* with NUL */
@@ -102,7 +102,8 @@ struct vmha_move_record {
 struct vmha_volume_record {
 	char name[VMHA_NAME_SIZE];
 	char id[VMHA_ID_SIZE];
-	char type[8]; /* dir */
+	char type[8]; /* enum vmha_volume_type; a record without it: dir */
+	char lock[8]; /* enum vmha_volume_lock; a record without it: sanlock */
 	uint64_t io_timeout_s;
 };
 

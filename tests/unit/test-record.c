@@ -174,6 +174,26 @@ static void a_line_end_in_a_text_becomes_a_blank(void)
 	CHECK_STR(got.reason, "libvirt said: sum=0  no");
 }
 
+static void a_volume_of_an_older_release_has_defaults(void)
+{
+	vmha_autofree char *oldest =
+		summed("vmha-record=volume/1\nname=vol1\nid=i\nio_timeout_s=10\n");
+	vmha_autofree char *older =
+		summed("vmha-record=volume/1\nname=vol1\nid=i\ntype=dir\nio_timeout_s=10\n");
+	const struct vmha_volume_record gfs2 = { .name = "vol2", .type = "gfs2", .lock = "dlm" };
+	vmha_autofree char *new = vmha_record_print(VMHA_RECORD_VOLUME, &gfs2);
+	struct vmha_volume_record got;
+
+	CHECK_INT(vmha_record_parse(VMHA_RECORD_VOLUME, oldest, &got, NULL), 0);
+	CHECK_STR(got.type, "dir");
+	CHECK_STR(got.lock, "sanlock");
+	CHECK_INT(vmha_record_parse(VMHA_RECORD_VOLUME, older, &got, NULL), 0);
+	CHECK_STR(got.lock, "sanlock");
+	CHECK_INT(vmha_record_parse(VMHA_RECORD_VOLUME, new, &got, NULL), 0);
+	CHECK_STR(got.type, "gfs2");
+	CHECK_STR(got.lock, "dlm");
+}
+
 static int op_round_trip(struct vmha_err **err)
 {
 	vmha_autofree char *text = vmha_record_print(VMHA_RECORD_OWNER, &OWNER);
@@ -202,6 +222,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(what_is_wrong_is_said),
 	UNIT_TEST(a_newer_release_may_add_keys),
 	UNIT_TEST(a_line_end_in_a_text_becomes_a_blank),
+	UNIT_TEST(a_volume_of_an_older_release_has_defaults),
 	UNIT_TEST(without_memory),
 };
 
