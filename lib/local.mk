@@ -36,7 +36,8 @@ lib_libcore_a_SOURCES = \
 	lib/core/record.c lib/core/record.h \
 	lib/core/settings.c lib/core/settings.h \
 	lib/core/stall.c lib/core/stall.h \
-	lib/core/volumetype.c lib/core/volumetype.h
+	lib/core/volumetype.c lib/core/volumetype.h \
+	lib/core/volume_index.c lib/core/volume_index.h
 
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
 	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(COROSYNC_CFLAGS) $(SYSTEMD_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(NL_CFLAGS) \

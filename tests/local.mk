@@ -46,7 +46,8 @@ unit_tests = \
 	tests/unit/test-tcpabort \
 	tests/unit/test-tcpprobe \
 	tests/unit/test-volume \
-	tests/unit/test-volumetype
+	tests/unit/test-volumetype \
+	tests/unit/test-volume-index
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -194,6 +195,9 @@ EXTRA_DIST += tests/unit/cli/state.json
 
 tests_unit_test_volumetype_SOURCES = tests/unit/test-volumetype.c
 tests_unit_test_volumetype_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+tests_unit_test_volume_index_SOURCES = tests/unit/test-volume-index.c
+tests_unit_test_volume_index_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
 tests_unit_test_volume_SOURCES = tests/unit/test-volume.c
 tests_unit_test_volume_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libcore.a \
 	lib/libbase.a $(SANLOCK_CLIENT_LIBS)

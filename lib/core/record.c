@@ -106,6 +106,13 @@ static const struct field health_fields[] = {
 	{ NULL, FIELD_TEXT, 0, 0 },
 };
 
+static const struct field intent_fields[] = {
+	TEXT(vmha_intent_record, name),	    TEXT(vmha_intent_record, volume),
+	TEXT(vmha_intent_record, op),	    U64(vmha_intent_record, disks),
+	U64(vmha_intent_record, directory), TEXT(vmha_intent_record, node),
+	I64(vmha_intent_record, begun_s),   { NULL, FIELD_TEXT, 0, 0 },
+};
+
 static const struct {
 	const char *name;
 	const struct field *fields;
@@ -120,6 +127,7 @@ static const struct {
 	[VMHA_RECORD_VOLUME] = { "volume", volume_fields, sizeof(struct vmha_volume_record) },
 	[VMHA_RECORD_JOINED] = { "joined", joined_fields, sizeof(struct vmha_joined_record) },
 	[VMHA_RECORD_HEALTH] = { "health", health_fields, sizeof(struct vmha_health_record) },
+	[VMHA_RECORD_INTENT] = { "intent", intent_fields, sizeof(struct vmha_intent_record) },
 };
 
 uint64_t vmha_fnv64(const void *data, size_t len)

@@ -98,6 +98,18 @@ struct vmha_move_record {
 	char reason[512];  /* of KEPT or UNSURE */
 };
 
+/** What is being done with a role: <vol>/.vmha/intents/<vm>, from before the first write of `vmha
+ * vm add` or remove until after the last. */
+struct vmha_intent_record {
+	char name[VMHA_NAME_SIZE];
+	char volume[VMHA_NAME_SIZE];
+	char op[8];		   /* add, remove */
+	uint64_t disks;		   /* 1: a remove takes the disks too */
+	uint64_t directory;	   /* 1: an add made the role's directory */
+	char node[VMHA_NODE_SIZE]; /* for people: who, and when by the wall clock */
+	int64_t begun_s;
+};
+
 /** Identity of a volume: <vol>/.vmha/volume, written last by `vmha volume create`. */
 struct vmha_volume_record {
 	char name[VMHA_NAME_SIZE];
@@ -134,6 +146,7 @@ enum vmha_record_kind {
 	VMHA_RECORD_VOLUME,
 	VMHA_RECORD_JOINED,
 	VMHA_RECORD_HEALTH,
+	VMHA_RECORD_INTENT,
 };
 
 /** @param record the struct of @kind. @return text for the caller to free; NULL when memory ran out

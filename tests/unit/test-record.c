@@ -21,6 +21,7 @@ union any {
 	struct vmha_volume_record volume;
 	struct vmha_joined_record joined;
 	struct vmha_health_record health;
+	struct vmha_intent_record intent;
 };
 
 static const struct vmha_owner_record OWNER = {
@@ -92,7 +93,7 @@ static void every_kind_round_trips_empty(void)
 {
 	int kind;
 
-	for (kind = VMHA_RECORD_ROLE; kind <= VMHA_RECORD_HEALTH; kind++) {
+	for (kind = VMHA_RECORD_ROLE; kind <= VMHA_RECORD_INTENT; kind++) {
 		static const union any in;
 		static union any out;
 		vmha_autofree char *text = NULL;
