@@ -32,7 +32,4 @@ int vmha_vm_findings(const struct vmha_findings *f, const char *what, struct vmh
 int vmha_vm_cpu_baseline(struct vmha_domxml *dom, const struct vmha_pcmk_state *state,
 			 struct vmha_err **err);
 
-/** Lock the volume against other commands; says when this node has not joined it. */
-int vmha_vm_lock(const char *volume, int *ret_lock, struct vmha_err **err);
-
 #endif

@@ -11,6 +11,7 @@
 #include "cli/cluster.h"
 #include "cli/output.h"
 #include "cli/vm.h"
+#include "cli/volume.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -469,7 +470,7 @@ int vmha_vm_add(int argc, char **argv, struct vmha_err **err)
 	autoplan struct plan p = { 0 };
 	const char *xml = NULL;
 	bool rename = false;
-	int lock = -1;
+	vmha_autolock struct vmha_volume_guard lock = { 0 };
 	int r = add_parse(argc, argv, &p, &xml, &rename, err);
 
 	if (r != 0) {
@@ -477,13 +478,13 @@ int vmha_vm_add(int argc, char **argv, struct vmha_err **err)
 	}
 	r = vmha_need_root(err);
 	r = r < 0 ? r : volume_need(&p, &p.volume, err);
-	r = r < 0 ? r : vmha_vm_lock(p.role.volume, &lock, err);
+	r = r < 0 ? r : vmha_volume_command_lock(p.role.volume, &lock, err);
 	if (r < 0) {
 		return r;
 	}
 	r = plan_make(&p, xml, rename, err);
 	r = r < 0 ? r : role_make(&p, err);
-	vmha_admin_unlock(&lock); /* not held while the VM starts */
+	vmha_volume_unlock(&lock); /* not held while the VM starts */
 	if (r == 0 && !p.disabled) {
 		r = start_await(&p, err);
 	}

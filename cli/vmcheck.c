@@ -366,11 +366,3 @@ int vmha_vm_findings(const struct vmha_findings *f, const char *what, struct vmh
 	}
 	return f->refusals.failed ? vmha_err_set(err, -ENOMEM, "out of memory") : 0;
 }
-
-int vmha_vm_lock(const char *volume, int *ret_lock, struct vmha_err **err)
-{
-	char path[VMHA_PATH_SIZE];
-
-	vmha_volume_path(volume, VMHA_VOLUME_LEASES, path);
-	return vmha_admin_lock(volume, path, ret_lock, err);
-}

@@ -14,6 +14,7 @@
 #include "cli/cluster.h"
 #include "cli/output.h"
 #include "cli/vm.h"
+#include "cli/volume.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 
@@ -172,7 +173,7 @@ int vmha_vm_edit(int argc, char **argv, struct vmha_err **err)
 	struct vmha_role role;
 	char path[VMHA_PATH_SIZE];
 	bool changed = false;
-	int lock = -1;
+	vmha_autolock struct vmha_volume_guard lock = { 0 };
 	int r = vmha_options_take(&argc, argv, opts, err);
 
 	if (r != 0) {
@@ -189,10 +190,10 @@ int vmha_vm_edit(int argc, char **argv, struct vmha_err **err)
 		r = edit_copy(path, &copy, err);
 		xml = copy;
 	}
-	r = r < 0 ? r : vmha_vm_lock(role.volume, &lock, err);
+	r = r < 0 ? r : vmha_volume_command_lock(role.volume, &lock, err);
 	if (r == 0) {
 		r = edit_apply(&role, xml, state, &changed, err);
-		vmha_admin_unlock(&lock);
+		vmha_volume_unlock(&lock);
 	}
 	if (r < 0) {
 		if (copy) {

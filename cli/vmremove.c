@@ -12,6 +12,7 @@
 #include "cli/cluster.h"
 #include "cli/output.h"
 #include "cli/vm.h"
+#include "cli/volume.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/port/nodes.h"
@@ -339,7 +340,7 @@ static int remove_locked(struct removal *rm, struct vmha_err **err)
 static int remove_run(struct removal *rm, const char *name, const char *volume,
 		      struct vmha_err **err)
 {
-	int lock = -1;
+	vmha_autolock struct vmha_volume_guard lock = { 0 };
 	int r = vmha_need_root(err);
 
 	r = r < 0 ? r : vmha_cluster_need(&rm->state, err);
@@ -349,10 +350,10 @@ static int remove_run(struct removal *rm, const char *name, const char *volume,
 		r = group_check(rm, err);
 		r = r < 0 ? r : role_stop(rm, err);
 	}
-	r = r < 0 ? r : vmha_vm_lock(rm->role.volume, &lock, err);
+	r = r < 0 ? r : vmha_volume_command_lock(rm->role.volume, &lock, err);
 	if (r == 0) {
 		r = remove_locked(rm, err);
-		vmha_admin_unlock(&lock);
+		vmha_volume_unlock(&lock);
 	}
 	return r;
 }

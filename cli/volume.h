@@ -8,10 +8,15 @@
 #include "lib/base/err.h"
 #include "lib/core/volumetype.h"
 #include "lib/role/volume.h"
+#include "lib/role/volumelock.h"
 
 int vmha_volume_create(int argc, char **argv, struct vmha_err **err);
 int vmha_volume_list(int argc, char **argv, struct vmha_err **err);
 int vmha_volume_show(int argc, char **argv, struct vmha_err **err);
+
+/** Take the volume's admin lock as a command does: bounded, and it says whom it waits for. */
+int vmha_volume_command_lock(const char *volume, struct vmha_volume_guard *guard,
+			     struct vmha_err **err);
 
 /** The storage of a volume to be: an existing directory that takes direct I/O. */
 struct volume_new {

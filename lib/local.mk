@@ -28,6 +28,7 @@ lib_libcore_a_SOURCES = \
 	lib/core/evidence.c lib/core/evidence.h \
 	lib/core/guest.c lib/core/guest.h \
 	lib/core/iface.h lib/core/listed.h \
+	lib/core/lockvalue.c lib/core/lockvalue.h \
 	lib/core/move.c lib/core/move.h \
 	lib/core/network.c lib/core/network.h \
 	lib/core/network_pair.c lib/core/network_pair.h \
@@ -63,6 +64,8 @@ lib_libport_a_SOURCES = \
 	lib/port/lease_layout.h \
 	lib/port/lease_resource.c \
 	lib/port/lease_sanlock.c lib/port/lease_sanlock.h \
+	lib/port/lock_dlm.c lib/port/lock_dlm.h \
+	lib/port/lock_dlm_holder.c lib/port/lock_dlm_holder.h \
 	lib/port/pcmk.c lib/port/pcmk.h \
 	lib/port/pcmk_change.c lib/port/pcmk_change.h \
 	lib/port/pcmk_settings.c lib/port/pcmk_settings.h \
@@ -105,4 +108,5 @@ lib_librole_a_SOURCES = \
 	lib/role/stop.c lib/role/stop.h \
 	lib/role/users.c \
 	lib/role/volume.c lib/role/volume.h \
+	lib/role/volumelock.c lib/role/volumelock.h \
 	lib/role/watch.c lib/role/watch.h

@@ -23,6 +23,8 @@ unit_tests = \
 	tests/unit/test-file \
 	tests/unit/test-guest \
 	tests/unit/test-judge \
+	tests/unit/test-lock-dlm \
+	tests/unit/test-lockvalue \
 	tests/unit/test-log \
 	tests/unit/test-mono \
 	tests/unit/test-move \
@@ -110,6 +112,15 @@ tests_unit_test_domxml_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a 
 tests_unit_test_drive_SOURCES = tests/unit/test-drive.c clusterd/drive_policy.c clusterd/drive_facts.h
 tests_unit_test_drive_LDADD = tests/unit/libunit.a lib/libport.a lib/libcore.a lib/libbase.a \
 	$(LIBXML_LIBS)
+
+# the caller and the holder of a lock, over a fake of libdlm
+tests_unit_test_lock_dlm_CPPFLAGS = $(AM_CPPFLAGS) -DVMHA_DLM_SYSFS='"sysfs-dlm"'
+tests_unit_test_lock_dlm_SOURCES = tests/unit/test-lock-dlm.c tests/unit/fake_dlm.c \
+	tests/unit/fake_dlm.h lib/port/lock_dlm.c lib/port/lock_dlm_holder.c
+tests_unit_test_lock_dlm_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
+tests_unit_test_lockvalue_SOURCES = tests/unit/test-lockvalue.c
+tests_unit_test_lockvalue_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
 tests_unit_test_err_SOURCES = tests/unit/test-err.c
 tests_unit_test_err_LDADD = tests/unit/libunit.a lib/libbase.a

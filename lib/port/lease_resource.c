@@ -17,8 +17,6 @@
 #include "lib/base/mono.h"
 #include "lib/port/lease_layout.h"
 
-#define ADMIN_WAIT_S 60
-
 /* struct sanlk_resource ends with a flexible array; ours has exactly one disk */
 union resource {
 	struct sanlk_resource res;
@@ -500,52 +498,37 @@ static bool contended(int code)
 	return code == -EBUSY || code == -EEXIST || code == -EAGAIN;
 }
 
-int vmha_admin_lock(const char *lockspace, const char *leases_path, int *ret_lock,
-		    struct vmha_err **err)
+int vmha_lease_take(const struct vmha_lease *lease, int *ret_sock, struct vmha_err **err)
 {
-	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(ADMIN_WAIT_S));
 	struct sanlk_resource *list[1];
-	struct vmha_lease lease;
-	vmha_autoclose int sock = -1;
+	vmha_autoclose int sock = sanlock_register();
 	union resource res;
-	int r = vmha_lease_find(lockspace, leases_path, VMHA_ADMIN_LEASE, &lease, err);
+	int r;
 
-	if (r < 0) {
-		return r;
-	}
-	sock = sanlock_register();
 	if (sock < 0) {
 		return vmha_sanlock_fail(err, sock, "cannot register with sanlock");
 	}
 	(void)fcntl(sock, F_SETFD, FD_CLOEXEC);
-	/* a lease on storage gives no event when it becomes free */
-	for (;;) {
-		resource_fill(&lease, &res);
-		list[0] = &res.res;
-		r = sanlock_acquire(sock, -1, SANLK_ACQUIRE_OWNER_NOWAIT, 1, list, NULL);
-		if (!contended(vmha_sanlock_errno(r)) || vmha_mono_passed(deadline)) {
-			break;
-		}
-		vmha_mono_pace(VMHA_SPAN_MS(250));
-	}
+	resource_fill(lease, &res);
+	list[0] = &res.res;
+	r = sanlock_acquire(sock, -1, SANLK_ACQUIRE_OWNER_NOWAIT, 1, list, NULL);
 	if (contended(vmha_sanlock_errno(r))) {
-		return vmha_err_set(err, -EBUSY,
-				    "another vmha command is changing volume %s for over %d s: "
-				    "try again when it has ended",
-				    lockspace, ADMIN_WAIT_S);
+		return vmha_err_set(err, -EBUSY, "lease %s of volume %s is held", lease->name,
+				    lease->lockspace);
 	}
 	if (r < 0) {
-		return vmha_sanlock_fail(err, r, "cannot lock volume %s", lockspace);
+		return vmha_sanlock_fail(err, r, "cannot take lease %s of volume %s", lease->name,
+					 lease->lockspace);
 	}
-	*ret_lock = vmha_steal_fd(&sock);
+	*ret_sock = vmha_steal_fd(&sock);
 	return 0;
 }
 
-void vmha_admin_unlock(int *lock)
+void vmha_lease_give(int *sock)
 {
-	if (*lock >= 0) {
-		(void)sanlock_release(*lock, -1, SANLK_REL_ALL, 0, NULL);
-		vmha_cleanup_fd(lock);
-		*lock = -1;
+	if (*sock >= 0) {
+		(void)sanlock_release(*sock, -1, SANLK_REL_ALL, 0, NULL);
+		vmha_cleanup_fd(sock);
+		*sock = -1;
 	}
 }

@@ -113,7 +113,8 @@ int vmha_lockspace_hosts(const char *name, struct vmha_host **ret_hosts, size_t 
 int vmha_lockspace_host(const char *name, uint64_t host_id, struct vmha_host *ret_host,
 			struct vmha_err **err);
 
-#define VMHA_ADMIN_LEASE "volume-admin"
+#define VMHA_ADMIN_LEASE       "volume-admin"
+#define VMHA_COORDINATOR_LEASE "volume-coordinator"
 
 /**
  * Write an empty index of leases, with VMHA_ADMIN_LEASE as its first.  One file holds index and
@@ -176,12 +177,13 @@ int vmha_lease_held_by(const struct vmha_lease *lease, pid_t pid, uint64_t *ret_
 		       struct vmha_err **err);
 
 /**
- * Take the volume's admin lease for this process; it ends with the process too.  Waits up to 60 s
- * for another holder.  No child may inherit *ret_lock.
- * @return 0; -EBUSY still held elsewhere
+ * Take a lease for this process, at once or not at all; it ends with the process too.
+ * @param[out] ret_sock no child may inherit it
+ * @return 0; -EBUSY held elsewhere, or its dead holder's time is not over;
+ * negative errno
  */
-int vmha_admin_lock(const char *lockspace, const char *leases_path, int *ret_lock,
-		    struct vmha_err **err);
-void vmha_admin_unlock(int *lock);
+int vmha_lease_take(const struct vmha_lease *lease, int *ret_sock, struct vmha_err **err);
+/** Give back what vmha_lease_take() took; *sock is -1 then. */
+void vmha_lease_give(int *sock);
 
 #endif
