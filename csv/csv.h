@@ -18,8 +18,8 @@ struct csv_params {
 	enum vmha_volume_type type;
 	enum vmha_volume_lock lock;
 	const char *path;
-	const char *device;  /* of gfs2 and nfs, else NULL */
-	const char *options; /* of its mount, or "" */
+	const char *device;	   /* of gfs2 and nfs, else NULL */
+	const char *options;	   /* of its mount, or "" */
 	const char *id;		   /* NULL: not checked */
 	unsigned int io_timeout_s; /* 0: as the volume's record has it */
 	bool probe;
@@ -57,7 +57,21 @@ const char *csv_users_text(const struct vmha_user *users, size_t count, char *te
 
 /** Mount or find the volume at its place. @param[out] ret_mounted whether the mount is ours */
 int csv_mount(const struct csv_params *p, bool *ret_mounted, struct vmha_err **err);
-int csv_umount(const char *volume, struct vmha_err **err);
+int csv_umount(const struct csv_params *p, struct vmha_err **err);
+
+/* Types that this agent mounts itself: gfs2 and nfs. */
+/** Mount at @place, or find it mounted there already. Waits for a journal of GFS2 until the
+ * action's deadline. */
+int csv_mount_own(const struct csv_params *p, const char *place, struct vmha_err **err);
+/** Unmount, bounded by the action's deadline; other processes than VMs that use the volume are
+ * ended. @return -EBUSY who uses it is said; -ETIMEDOUT storage hangs */
+int csv_umount_own(const struct csv_params *p, struct vmha_err **err);
+/** Is anything mounted there, or is that unknown? */
+bool csv_mounted_own(const struct csv_params *p);
+/** Still mounted, of the right device, and not given up by GFS2? Never touches the volume. */
+int csv_mount_check(const struct csv_params *p, struct vmha_err **err);
+/** What a cluster file system that hangs waits for: " (words)" or "". @return @text */
+const char *csv_mount_trouble(const struct csv_params *p, char *text, size_t size);
 
 /** The volume's record, checked against the parameters: this very volume. */
 int csv_record_check(const struct csv_params *p, struct vmha_volume_record *ret_record,

@@ -9,7 +9,9 @@ csv_csv_SOURCES = \
 	csv/main.c \
 	csv/meta.c \
 	csv/monitor.c \
+	csv/mount.c \
 	csv/place.c \
 	csv/start.c \
 	csv/stop.c
-csv_csv_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)
+csv_csv_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
+	$(SANLOCK_CLIENT_LIBS) $(COROSYNC_LIBS) $(BLKID_LIBS)

@@ -187,30 +187,44 @@ static enum vmha_ocf check_lockspace(struct view *v)
 	return check_renewals(v, &now);
 }
 
+/* Mounted by us, and not given up by its file system? */
+static enum vmha_ocf check_mount(struct view *v)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+
+	return csv_mount_check(v->p, &err) < 0 ? judge(v, "%s", vmha_err_text(err)) : OCF_SUCCESS;
+}
+
 static enum vmha_ocf check_storage(struct view *v)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
 	unsigned int limit_s = vmha_sanlock_renewal_fail_s((unsigned int)v->joined.io_timeout_s);
 	int64_t silent_s = 0;
+	char trouble[300];
 	int r = csv_health_check(v->p, soon(v->p, limit_s), &silent_s, &err);
 
 	if (r == 0) {
 		return OCF_SUCCESS;
 	}
+	(void)csv_mount_trouble(v->p, trouble, sizeof(trouble));
 	if (silent_s >= limit_s) {
-		return judge(v, "%s for %lld s (limit %u s)", vmha_err_text(err),
-			     (long long)silent_s, limit_s);
+		return judge(v, "%s for %lld s (limit %u s)%s", vmha_err_text(err),
+			     (long long)silent_s, limit_s, trouble);
 	}
-	return csv_fail(OCF_DEGRADED, "node %s: %s for %lld s; lost at %u s", v->joined.node,
-			vmha_err_text(err), (long long)silent_s, limit_s);
+	return csv_fail(OCF_DEGRADED, "node %s: %s for %lld s; lost at %u s%s", v->joined.node,
+			vmha_err_text(err), (long long)silent_s, limit_s, trouble);
 }
 
 /* Active here?  Asked when Pacemaker does not know. */
 static enum vmha_ocf probe(const struct csv_params *p)
 {
 	struct csv_answer now;
-	int r = csv_ask(csv_ask_lockspace, p, p->deadline, &now, NULL);
+	int r;
 
+	if (csv_mounted_own(p)) {
+		return OCF_SUCCESS; /* a stop must unmount it before DLM may end */
+	}
+	r = csv_ask(csv_ask_lockspace, p, p->deadline, &now, NULL);
 	if (r == -EBUSY) {
 		return OCF_SUCCESS; /* joining or leaving: something is here that a stop must end */
 	}
@@ -244,6 +258,9 @@ enum vmha_ocf csv_monitor(const struct csv_params *p)
 	}
 	v.users_unknown = vmha_volume_users(p->volume, &v.users, &v.count, NULL) < 0;
 	rc = check_marker(&v);
+	if (rc == OCF_SUCCESS) {
+		rc = check_mount(&v);
+	}
 	if (rc == OCF_SUCCESS) {
 		rc = check_lockspace(&v);
 	}

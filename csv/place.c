@@ -28,6 +28,13 @@ int csv_mount(const struct csv_params *p, bool *ret_mounted, struct vmha_err **e
 	int r;
 
 	*ret_mounted = false;
+	vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
+	if (p->type != VMHA_VOLUME_TYPE_DIR) {
+		r = vmha_file_mkdirs(place, 0755, err);
+		r = r < 0 ? r : csv_mount_own(p, place, err);
+		*ret_mounted = r == 0;
+		return r;
+	}
 	if (stat(p->path, &st) < 0) {
 		return vmha_err_errno(err, -errno,
 				      "path %s of volume %s is not there on this node (mounted?)",
@@ -37,7 +44,6 @@ int csv_mount(const struct csv_params *p, bool *ret_mounted, struct vmha_err **e
 		return vmha_err_set(err, -ENOTDIR, "path %s of volume %s is not a directory",
 				    p->path, p->volume);
 	}
-	vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
 	r = vmha_file_mkdirs(place, 0755, err);
 	if (r < 0) {
 		return r;
@@ -56,11 +62,14 @@ int csv_mount(const struct csv_params *p, bool *ret_mounted, struct vmha_err **e
 	return 0;
 }
 
-int csv_umount(const char *volume, struct vmha_err **err)
+int csv_umount(const struct csv_params *p, struct vmha_err **err)
 {
 	char place[VMHA_PATH_SIZE];
 
-	vmha_volume_path(volume, VMHA_VOLUME_DIR, place);
+	if (p->type != VMHA_VOLUME_TYPE_DIR) {
+		return csv_umount_own(p, err);
+	}
+	vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
 	if (umount2(place, UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT) {
 		return 0;
 	}
@@ -69,7 +78,7 @@ int csv_umount(const char *volume, struct vmha_err **err)
 	}
 	/* no VM uses it any more: a shell left in it is no reason to fence this node */
 	vmha_log(VMHA_LOG_WARNING, "volume=%s %s is busy: detached, goes when its last user ends",
-		 volume, place);
+		 p->volume, place);
 	if (umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
 		return vmha_err_errno(err, -errno, "cannot detach %s", place);
 	}

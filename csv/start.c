@@ -211,7 +211,7 @@ enum vmha_ocf csv_start(const struct csv_params *p)
 
 	if (csv_mount(p, &mounted, &err) < 0 || csv_record_check(p, &record, &err) < 0) {
 		if (mounted) {
-			(void)csv_umount(p->volume, NULL);
+			(void)csv_umount(p, NULL);
 		}
 		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}

@@ -46,6 +46,7 @@ enum vmha_ocf csv_stop(const struct csv_params *p)
 	struct vmha_joined_record joined = { 0 };
 	struct csv_answer answer;
 	enum vmha_ocf rc = refuse_users(p);
+	bool mounted;
 	int r;
 
 	if (rc != OCF_SUCCESS) {
@@ -60,8 +61,10 @@ enum vmha_ocf csv_stop(const struct csv_params *p)
 	} else if (r < 0) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", answer.text);
 	}
-	if (vmha_volume_load(p->volume, VMHA_VOLUME_JOINED, &joined, NULL) == 0 && joined.mounted &&
-	    csv_umount(p->volume, &err) < 0) {
+	mounted = csv_mounted_own(p) ||
+		  (vmha_volume_load(p->volume, VMHA_VOLUME_JOINED, &joined, NULL) == 0 &&
+		   joined.mounted);
+	if (mounted && csv_umount(p, &err) < 0) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}
 	records_forget(p->volume);

@@ -25,6 +25,7 @@ lib_libcore_a_SOURCES = \
 	lib/core/cluster_names.c \
 	lib/core/cluster_node.c \
 	lib/core/cluster_way.c \
+	lib/core/device.c lib/core/device.h \
 	lib/core/evidence.c lib/core/evidence.h \
 	lib/core/guest.c lib/core/guest.h \
 	lib/core/iface.h lib/core/listed.h \
@@ -37,11 +38,13 @@ lib_libcore_a_SOURCES = \
 	lib/core/record.c lib/core/record.h \
 	lib/core/settings.c lib/core/settings.h \
 	lib/core/stall.c lib/core/stall.h \
+	lib/core/volumemount.c lib/core/volumemount.h \
 	lib/core/volumetype.c lib/core/volumetype.h \
 	lib/core/volume_index.c lib/core/volume_index.h
 
 lib_libport_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBVIRT_CFLAGS) $(LIBXML_CFLAGS) $(SANLOCK_CFLAGS) \
 	$(JANSSON_CFLAGS) $(QB_CFLAGS) $(COROSYNC_CFLAGS) $(SYSTEMD_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(NL_CFLAGS) \
+	$(BLKID_CFLAGS) \
 	$(CIB_CFLAGS:-I%=-isystem %)
 lib_libport_a_SOURCES = \
 	lib/port/cib.c lib/port/cib.h \
@@ -56,6 +59,7 @@ lib_libport_a_SOURCES = \
 	lib/port/qblog.c lib/port/qblog.h \
 	lib/port/quorum.c lib/port/quorum.h \
 	lib/port/service_notify.c lib/port/service_notify.h \
+	lib/port/device.c lib/port/device.h \
 	lib/port/domxml.c lib/port/domxml.h \
 	lib/port/eventlog.c lib/port/eventlog.h \
 	lib/port/eventlog_read.c \
@@ -91,6 +95,7 @@ lib_librole_a_SOURCES = \
 	lib/role/link.c lib/role/link.h \
 	lib/role/live.c lib/role/live.h \
 	lib/role/migrate.c lib/role/migrate.h \
+	lib/role/mounted.c lib/role/mounted.h \
 	lib/role/monitor.c lib/role/monitor.h \
 	lib/role/moving.c lib/role/moving.h \
 	lib/role/observe.c lib/role/observe.h \

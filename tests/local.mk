@@ -15,6 +15,7 @@ unit_tests = \
 	tests/unit/test-cluster-table \
 	tests/unit/test-codec \
 	tests/unit/test-conf \
+	tests/unit/test-device \
 	tests/unit/test-domxml \
 	tests/unit/test-drive \
 	tests/unit/test-err \
@@ -48,6 +49,7 @@ unit_tests = \
 	tests/unit/test-tcpabort \
 	tests/unit/test-tcpprobe \
 	tests/unit/test-volume \
+	tests/unit/test-volumemount \
 	tests/unit/test-volumetype \
 	tests/unit/test-volume-index
 
@@ -204,6 +206,10 @@ tests_unit_test_view_SOURCES = tests/unit/test-view.c cli/view.c
 tests_unit_test_view_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a $(JANSSON_LIBS)
 EXTRA_DIST += tests/unit/cli/state.json
 
+tests_unit_test_volumemount_SOURCES = tests/unit/test-volumemount.c
+tests_unit_test_volumemount_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+tests_unit_test_device_SOURCES = tests/unit/test-device.c
+tests_unit_test_device_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_volumetype_SOURCES = tests/unit/test-volumetype.c
 tests_unit_test_volumetype_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_volume_index_SOURCES = tests/unit/test-volume-index.c

@@ -67,3 +67,19 @@ int vmha_cmap_nodes(struct vmha_cmap_node **ret_nodes, size_t *ret_count, struct
 	*ret_count = count;
 	return 0;
 }
+
+int vmha_cmap_cluster_name(char *name, struct vmha_err **err)
+{
+	vmha_autofree char *value = NULL;
+	cmap_handle_t map;
+	cs_error_t cs = cmap_initialize(&map);
+
+	if (cs != CS_OK) {
+		return vmha_err_set(err, -ENOTCONN, "corosync: cannot read its configuration: %s",
+				    cs_strerror(cs));
+	}
+	(void)cmap_get_string(map, "totem.cluster_name", &value);
+	(void)cmap_finalize(map);
+	(void)snprintf(name, VMHA_NODE_SIZE, "%s", value ? value : "");
+	return 0;
+}

@@ -24,4 +24,8 @@ struct vmha_cmap_node {
  */
 int vmha_cmap_nodes(struct vmha_cmap_node **ret_nodes, size_t *ret_count, struct vmha_err **err);
 
+/** The cluster's name (totem.cluster_name). @param[out] name VMHA_NODE_SIZE bytes, "" when it has
+ * none @return 0; -ENOTCONN corosync does not run */
+int vmha_cmap_cluster_name(char *name, struct vmha_err **err);
+
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/file.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 #include "lib/role/role.h"
@@ -18,6 +19,7 @@
 #define CMDLINE_MAX (256U << 10)
 
 struct list {
+	bool any; /* every process, not only QEMU */
 	struct vmha_user *users;
 	size_t count;
 };
@@ -134,6 +136,40 @@ static void guest_name(const char *cmdline, size_t len, pid_t pid, char *name, s
 	}
 }
 
+static bool link_below(const char *dir, const char *name, const char *prefix)
+{
+	char target[VMHA_PATH_SIZE + 1];
+	char path[128];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	n = readlink(path, target, sizeof(target) - 2);
+	if (n <= 0) {
+		return false;
+	}
+	/* the prefix ends with a slash, the volume's directory itself does not */
+	target[n] = '/';
+	target[n + 1] = '\0';
+	return vmha_str_starts(target, prefix);
+}
+
+static bool stands_in(const char *dir, const char *prefix)
+{
+	return link_below(dir, "cwd", prefix) || link_below(dir, "root", prefix) ||
+	       link_below(dir, "exe", prefix);
+}
+
+static void program_name(pid_t pid, char *name, size_t size)
+{
+	vmha_autofree char *text = NULL;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	if (vmha_file_read(path, 256, &text, NULL, NULL) == 0) {
+		(void)snprintf(name, size, "%.*s", (int)strcspn(text, "\n"), text);
+	}
+}
+
 static int list_add(struct list *l, pid_t pid, const char *cmdline, size_t len)
 {
 	struct vmha_user *bigger = reallocarray(l->users, l->count + 1, sizeof(*l->users));
@@ -149,6 +185,9 @@ static int list_add(struct list *l, pid_t pid, const char *cmdline, size_t len)
 		return r == -ESRCH ? 0 : r;
 	}
 	guest_name(cmdline, len, pid, user.vm, sizeof(user.vm));
+	if (l->any) {
+		program_name(pid, user.vm, sizeof(user.vm));
+	}
 	l->users[l->count++] = user;
 	return 0;
 }
@@ -165,7 +204,9 @@ static int look_at(const char *dir, pid_t pid, const char *prefix, char *buf, st
 	if (len < 0) {
 		return (int)len;
 	}
-	if (is_qemu(dir, buf) && (cmdline_names(buf, (size_t)len, prefix) || opens(dir, prefix))) {
+	if (l->any ? opens(dir, prefix) || stands_in(dir, prefix)
+		   : is_qemu(dir, buf) &&
+			     (cmdline_names(buf, (size_t)len, prefix) || opens(dir, prefix))) {
 		r = list_add(l, pid, buf, (size_t)len);
 		return r < 0 ? r : 1;
 	}
@@ -195,10 +236,10 @@ static int look_at_threads(pid_t pid, const char *prefix, char *buf, struct list
 	return r;
 }
 
-int vmha_volume_users(const char *volume, struct vmha_user **ret_users, size_t *ret_count,
-		      struct vmha_err **err)
+static int search(const char *volume, bool any, struct vmha_user **ret_users, size_t *ret_count,
+		  struct vmha_err **err)
 {
-	__attribute__((cleanup(list_free))) struct list l = { 0 };
+	__attribute__((cleanup(list_free))) struct list l = { .any = any };
 	vmha_autofree char *buf = calloc(1, CMDLINE_MAX);
 	char prefix[VMHA_PATH_SIZE + 1];
 	vmha_autodir DIR *proc = opendir("/proc");
@@ -233,4 +274,16 @@ int vmha_volume_users(const char *volume, struct vmha_user **ret_users, size_t *
 	*ret_users = vmha_steal_ptr(l.users);
 	*ret_count = l.count;
 	return 0;
+}
+
+int vmha_volume_users(const char *volume, struct vmha_user **ret_users, size_t *ret_count,
+		      struct vmha_err **err)
+{
+	return search(volume, false, ret_users, ret_count, err);
+}
+
+int vmha_volume_holders(const char *volume, struct vmha_user **ret_users, size_t *ret_count,
+			struct vmha_err **err)
+{
+	return search(volume, true, ret_users, ret_count, err);
 }

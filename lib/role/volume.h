@@ -84,4 +84,11 @@ struct vmha_user {
 int vmha_volume_users(const char *volume, struct vmha_user **ret_users, size_t *ret_count,
 		      struct vmha_err **err);
 
+/**
+ * As vmha_volume_users(), but every process that has something of the volume open, runs from it or
+ * stands in it, under its program's name.
+ */
+int vmha_volume_holders(const char *volume, struct vmha_user **ret_users, size_t *ret_count,
+			struct vmha_err **err);
+
 #endif

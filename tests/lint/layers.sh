@@ -4,7 +4,7 @@
 # Layers point down only: base <- core <- port <- role <- agents, cli, fence (DESIGN.md, section 7).
 source "$(dirname "$0")/lint.sh"
 
-FOREIGN='^(libvirt|libxml|jansson|sanlock|fuse|glib|gio|qb|corosync|crm|pacemaker|libdlm|systemd|netlink)'
+FOREIGN='^(libvirt|libxml|jansson|sanlock|fuse|glib|gio|qb|corosync|crm|pacemaker|libdlm|blkid|systemd|netlink)'
 
 # may FILE'S-ROOM INCLUDED: true when the first may use the second
 may() {

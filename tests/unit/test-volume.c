@@ -124,6 +124,18 @@ static void other_programs_are_no_users(void)
 	actor_end(pid);
 }
 
+static void holders_are_all_programs(void)
+{
+	pid_t pid = actor_start(unit_path("backup"), "elsewhere");
+	vmha_autofree struct vmha_user *users = NULL;
+	size_t count = 0;
+
+	/* what merely names a file of the volume does not hold it */
+	CHECK_INT(vmha_volume_holders("unit-vol1", &users, &count, NULL), 0);
+	CHECK_INT(count, 0);
+	actor_end(pid);
+}
+
 static void nodes_have_names(void)
 {
 	struct vmha_node two[] = { { .id = 1, .name = "alpha" }, { .id = 3, .name = "gamma" } };
@@ -139,6 +151,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(record_goes_and_comes),
 	UNIT_TEST(users_are_qemus_of_that_volume),
 	UNIT_TEST(other_programs_are_no_users),
+	UNIT_TEST(holders_are_all_programs),
 	UNIT_TEST(nodes_have_names),
 };
 UNIT_MAIN(tests)
