@@ -16,6 +16,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/port/virsh.h"
+#include "lib/role/remnants.h"
 #include "lib/role/volume.h"
 
 #define STOP_TIMEOUT_S	       120
@@ -39,10 +40,9 @@ struct plan {
 	struct vmha_pcmk_state *state;
 	struct vmha_role_record rec;
 	struct vmha_lease lease;
-	bool lease_made; /* what is to be undone */
-	bool xml_made;
-	bool rec_made;
-	bool dir_made;
+	bool begun; /* its intent stands */
+	bool lease_made;
+	bool asked; /* the cluster was, for a resource */
 };
 
 static void plan_free(struct plan *p)
@@ -129,12 +129,31 @@ static int volume_need(const struct plan *p, struct vmha_volume_record *ret_rec,
 	return 0;
 }
 
+static void told(void *arg, enum vmha_told what, const char *text)
+{
+	(void)arg;
+	if (what == VMHA_TOLD_WARNING) {
+		vmha_output_warn("%s", text);
+	} else if (what == VMHA_TOLD_STEP) {
+		vmha_output_step("%s", text);
+	}
+}
+
+static const struct vmha_teller teller = { told, NULL };
+
 static int names_free_check(const struct plan *p, struct vmha_err **err)
 {
-	struct vmha_role_record rec;
-	int r = vmha_role_load(&p->role, VMHA_RECORD_ROLE, &rec, NULL);
+	vmha_autoindex struct vmha_index index = { 0 };
+	const struct vmha_index_entry *e;
+	int r = vmha_remnants_settle(&p->role, &teller, err);
 
-	if (r != -ENOENT) {
+	r = r < 0 ? r : vmha_remnants_read_one(&p->role, &index, err);
+	if (r < 0) {
+		return r;
+	}
+	e = &index.entries[0];
+	if (e->leases || e->record != VMHA_PART_ABSENT || e->xml != VMHA_PART_ABSENT ||
+	    e->owner != VMHA_PART_ABSENT || e->state != VMHA_PART_ABSENT) {
 		return vmha_err_set(err, -EEXIST,
 				    "volume %s has a role named %s already: 'vmha vm edit' changes "
 				    "it, 'vmha vm remove' removes it (also what is left of one)",
@@ -205,12 +224,10 @@ static int files_write(struct plan *p, struct vmha_err **err)
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
 	vmha_role_path(&p->role, VMHA_FILE_XML, path);
-	p->xml_made = true;
 	r = vmha_file_write(path, text, strlen(text), 0600, err);
 	if (r < 0) {
 		return r;
 	}
-	p->rec_made = true;
 	r = vmha_role_store(&p->role, VMHA_RECORD_ROLE, &p->rec, err);
 	if (r == 0) {
 		vmha_output_step("definition stored as %s", path);
@@ -317,11 +334,15 @@ static char *configuration_text(const struct plan *p)
 	return vmha_str_steal(&s);
 }
 
-static int resource_make(const struct plan *p, struct vmha_err **err)
+static int resource_make(struct plan *p, struct vmha_err **err)
 {
 	vmha_autofree char *xml = configuration_text(p);
-	int r = xml ? vmha_pcmk_configure(xml, err) : vmha_err_set(err, -ENOMEM, "out of memory");
+	int r = xml ? 0 : vmha_err_set(err, -ENOMEM, "out of memory");
 
+	if (r == 0) {
+		p->asked = true;
+		r = vmha_pcmk_configure(xml, err);
+	}
 	/* no answer is not "refused": it may have gone in */
 	if (r < 0 && vmha_pcmk_id_used(p->role.name, NULL) == 1) {
 		vmha_output_warn("the cluster took the resource without confirming it: %s",
@@ -334,55 +355,53 @@ static int resource_make(const struct plan *p, struct vmha_err **err)
 	return r;
 }
 
-/* In reverse; whatever cannot be undone is named. */
+/* Whatever cannot be undone now stays with its intent, and is undone by whoever comes next. */
 static void plan_undo(const struct plan *p)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
-	char path[VMHA_PATH_SIZE];
-	int r = 0;
+	int r;
 
-	if (p->rec_made) {
-		r = vmha_role_forget(&p->role, VMHA_RECORD_ROLE, &err);
+	if (!p->begun) {
+		return;
 	}
-	if (p->xml_made) {
-		vmha_role_path(&p->role, VMHA_FILE_XML, path);
-		r = vmha_file_remove(path, &err) < 0 ? -EIO : r;
-	}
-	if (p->lease_made) {
-		r = vmha_lease_delete(&p->lease, &err) < 0 ? -EIO : r;
-	}
-	if (p->dir_made) {
-		vmha_role_path(&p->role, VMHA_FILE_DIR, path);
-		(void)rmdir(path);
+	if (p->asked) { /* by what the cluster says it has */
+		r = vmha_remnants_settle(&p->role, &teller, &err);
+	} else {
+		r = vmha_role_drop(&p->role, false, NULL, &err);
+		r = r < 0 ? r : vmha_intent_end(&p->role, &err);
 	}
 	if (r < 0) {
 		vmha_output_warn(
-			"not all of it could be undone (%s): 'vmha vm remove %s --volume %s' "
-			"removes the rest",
-			vmha_err_text(err), p->role.name, p->role.volume);
+			"not all of it could be undone (%s): the next 'vmha vm add' or 'vmha vm "
+			"remove' of %s removes the rest",
+			vmha_err_text(err), p->role.name);
 	} else if (p->lease_made) {
 		vmha_output_step("undone: lease and definition of %s removed", p->role.name);
 	}
 }
 
+/* The last step but one is the commit: before it nothing is a role, behind it all of it
+ * (lib/core/volume_index.h). */
 static int role_make(struct plan *p, struct vmha_err **err)
 {
+	vmha_autoerr struct vmha_err *why = NULL;
 	char dir[VMHA_PATH_SIZE];
 	sigset_t old;
-	int r = 0;
+	int r;
 
 	vmha_interrupt_hold(&old); /* either all of it or nothing */
 	vmha_role_path(&p->role, VMHA_FILE_DIR, dir);
-	if (access(dir, F_OK) < 0) {
-		p->dir_made = true;
-		r = vmha_file_mkdirs(dir, 0755, err);
-	}
+	p->begun = true;
+	r = vmha_intent_begin(&p->role, "add", false, err);
+	r = r < 0 ? r : vmha_file_mkdirs(dir, 0755, err);
 	r = r < 0 ? r : lease_make(p, err);
 	r = r < 0 ? r : files_write(p, err);
 	r = r < 0 ? r : autostart_off(p, err);
 	r = r < 0 ? r : resource_make(p, err);
 	if (r < 0) {
 		plan_undo(p);
+	} else if (vmha_intent_end(&p->role, &why) < 0) {
+		vmha_output_warn("%s", vmha_err_text(why)); /* it is settled with the next change */
 	}
 	vmha_interrupt_release(&old);
 	return r;
@@ -439,7 +458,7 @@ static int add_parse(int argc, char **argv, struct plan *p, const char **ret_xml
 	if (argc != 2 || !*ret_xml || !volume) {
 		return vmha_usage(err, "a NAME, --xml FILE and --volume VOLUME are needed");
 	}
-	if (!vmha_str_is_name(argv[1]) || strcmp(argv[1], "volume-admin") == 0) {
+	if (!vmha_str_is_name(argv[1]) || vmha_index_reserved(argv[1])) {
 		return vmha_usage(err,
 				  "'%s' cannot be a role's name: 1 to 47 letters, digits, '.', "
 				  "'_' or '-' are",

@@ -17,6 +17,7 @@
 #include "cli/volume.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
+#include "lib/role/remnants.h"
 
 /* Let the administrator's editor change @path. */
 static int editor_run(const char *path, struct vmha_err **err)
@@ -142,6 +143,7 @@ static int edit_apply(const struct vmha_role *role, const char *file,
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
 	vmha_role_path(role, VMHA_FILE_XML, path);
+	vmha_role_tidy(role);
 	return xml_store(dom, path, ret_changed, err);
 }
 

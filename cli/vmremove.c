@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -15,7 +13,7 @@
 #include "cli/volume.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
-#include "lib/port/nodes.h"
+#include "lib/role/remnants.h"
 #include "lib/role/volume.h"
 
 #define STOP_WAIT_S 150 /* the stop action's time-out and some */
@@ -29,7 +27,29 @@ struct removal {
 	json_t *removed; /* paths */
 };
 
-/* Volume of a role that is in the configuration, or else of one whose files are left. */
+/* Anything that only a role has: what an add or a removal left that was cut short. */
+static bool is_left_on(const struct vmha_role *role)
+{
+	static const enum vmha_role_file files[] = { VMHA_FILE_ROLE, VMHA_FILE_XML };
+	char path[VMHA_PATH_SIZE];
+	struct vmha_lease lease;
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		vmha_role_path(role, files[i], path);
+		if (access(path, F_OK) == 0) {
+			return true;
+		}
+	}
+	vmha_intent_path(role, path);
+	if (access(path, F_OK) == 0) {
+		return true;
+	}
+	vmha_volume_path(role->volume, VMHA_VOLUME_LEASES, path);
+	return vmha_lease_find(role->volume, path, role->name, &lease, NULL) == 0;
+}
+
+/* Volume of a role that is in the configuration, or else of one of which something is left. */
 static int role_find(struct removal *rm, const char *name, const char *volume,
 		     struct vmha_err **err)
 {
@@ -56,11 +76,8 @@ static int role_find(struct removal *rm, const char *name, const char *volume,
 	}
 	r = vmha_volumes_list(&volumes, err);
 	for (i = 0; r == 0 && i < volumes.count; i++) {
-		char path[VMHA_PATH_SIZE];
-
 		(void)snprintf(rm->role.volume, sizeof(rm->role.volume), "%s", volumes.names[i]);
-		vmha_role_path(&rm->role, VMHA_FILE_ROLE, path);
-		if (access(path, F_OK) == 0) {
+		if (is_left_on(&rm->role)) {
 			return 0;
 		}
 	}
@@ -140,197 +157,64 @@ static int role_stop(struct removal *rm, struct vmha_err **err)
 	return r;
 }
 
-/* The volume's own evidence: nobody holds the lease, nobody has a process. */
-static int evidence_check(const struct removal *rm, const struct vmha_lease *lease,
-			  struct vmha_err **err)
-{
-	struct vmha_lease_owner owner = { 0 };
-	struct vmha_owner_record rec;
-	vmha_autonodes struct vmha_nodes nodes = { 0 };
-	char name[VMHA_NODE_SIZE];
-	int r = vmha_lease_owner(lease, &owner, err);
-
-	if (r < 0) {
-		return r;
-	}
-	(void)vmha_nodes_read(&nodes, NULL);
-	if (owner.held) {
-		return vmha_err_set(
-			err, -EBUSY, "the lease of %s is held on node %s: it was not removed",
-			rm->role.name, vmha_nodes_name(&nodes, owner.host.host_id, name));
-	}
-	r = vmha_role_load(&rm->role, VMHA_RECORD_OWNER, &rec, NULL);
-	if (r == -ENOENT || rm->force) {
-		return 0;
-	}
-	if (r == 0) {
-		return vmha_err_set(
-			err, -EBUSY,
-			"the volume still has node %s recorded as owner of %s: start and stop "
-			"it there, or add --force if no process of it is left",
-			rec.node, rm->role.name);
-	}
-	return vmha_err_set(
-		err, -EBUSY,
-		"the owner record of %s is unreadable: add --force if no process of it is "
-		"left on any node",
-		rm->role.name);
-}
-
 /* Everything that names the role in the configuration, as one change. */
 static int unconfigure(const struct removal *rm, struct vmha_err **err)
 {
 	const char *n = rm->role.name;
-	vmha_autofree char *expr = vmha_str_printf(
-		"//resources/primitive[@id='%s']|//constraints/*[@rsc='%s' or @with-rsc='%s' or "
-		"@first='%s' or @then='%s']|//constraints//resource_ref[@id='%s']|"
-		"//tags//obj_ref[@id='%s']",
-		n, n, n, n, n, n, n);
+	vmha_autofree char *expr = vmha_role_resource_expr(n);
 	int r = expr ? vmha_pcmk_unconfigure(expr, err)
 		     : vmha_err_set(err, -ENOMEM, "out of memory");
 
-	if (r == 0) {
+	if (r == 0 && rm->configured) {
 		vmha_output_step("resource %s and its constraints removed", n);
 	}
 	return r;
 }
 
-static void file_drop(const struct removal *rm, const char *path)
+static void told(void *arg, enum vmha_told what, const char *text)
 {
-	vmha_autoerr struct vmha_err *err = NULL;
+	struct removal *rm = arg;
 
-	if (access(path, F_OK) < 0) {
-		return;
-	}
-	if (vmha_file_remove(path, &err) < 0) {
-		vmha_output_warn("%s", vmha_err_text(err));
+	if (what == VMHA_TOLD_WARNING) {
+		vmha_output_warn("%s", text);
+	} else if (what == VMHA_TOLD_REMOVED) {
+		(void)json_array_append_new(rm->removed, json_string(text));
 	} else {
-		(void)json_array_append_new(rm->removed, json_string(path));
+		vmha_output_step("%s", text);
 	}
 }
 
-/* Also used by another role: then it stays, whatever was asked. */
-static bool disk_shared(const struct removal *rm, const char *source)
+/* One that cannot be written because the volume is full must not keep anybody from making room. */
+static int intent_begin(const struct removal *rm, struct vmha_err **err)
 {
-	vmha_autonames struct vmha_names roles = { 0 };
-	size_t i;
+	vmha_autoerr struct vmha_err *why = NULL;
+	int r = vmha_intent_begin(&rm->role, "remove", rm->disks, &why);
 
-	if (vmha_volume_roles(rm->role.volume, &roles, NULL) < 0) {
-		return true;
+	if (r == -ENOSPC || r == -EDQUOT) {
+		vmha_output_warn("%s: if this is cut short, repeat it", vmha_err_text(why));
+		return 0;
 	}
-	for (i = 0; i < roles.count; i++) {
-		vmha_autodomxml struct vmha_domxml *dom = NULL;
-		const struct vmha_domxml_disk *d;
-		struct vmha_role r = rm->role;
-		char path[VMHA_PATH_SIZE];
-		size_t count;
-		size_t n;
-
-		(void)snprintf(r.name, sizeof(r.name), "%s", roles.names[i]);
-		if (strcmp(r.name, rm->role.name) == 0) {
-			continue;
-		}
-		vmha_role_path(&r, VMHA_FILE_XML, path);
-		if (vmha_domxml_load(path, &dom, NULL) < 0) {
-			return true; /* it cannot be told */
-		}
-		d = vmha_domxml_disks(dom, &count);
-		for (n = 0; n < count; n++) {
-			if (vmha_str_eq(d[n].source, source)) {
-				return true;
-			}
-		}
-	}
-	return false;
+	return r < 0 ? vmha_err_set(err, r, "%s", vmha_err_text(why)) : 0;
 }
 
-static void disks_drop(const struct removal *rm, const struct vmha_domxml *dom)
-{
-	vmha_autofree char *nvram = vmha_domxml_get(dom, "/domain/os/nvram[not(source)]");
-	const struct vmha_domxml_disk *d;
-	char dir[VMHA_PATH_SIZE];
-	size_t count;
-	size_t i;
-
-	vmha_volume_path(rm->role.volume, VMHA_VOLUME_DIR, dir);
-	d = vmha_domxml_disks(dom, &count);
-	for (i = 0; i < count; i++) {
-		struct stat st;
-
-		if (!d[i].source || d[i].readonly || !vmha_path_is_under(d[i].source, dir) ||
-		    lstat(d[i].source, &st) < 0) {
-			continue;
-		}
-		if (!S_ISREG(st.st_mode)) {
-			vmha_output_warn("%s is not a file: it was left as it is", d[i].source);
-		} else if (disk_shared(rm, d[i].source)) {
-			vmha_output_warn("%s may be used by another role: it was left as it is",
-					 d[i].source);
-		} else {
-			file_drop(rm, d[i].source);
-		}
-	}
-	if (nvram && vmha_path_is_under(nvram, dir)) {
-		file_drop(rm, nvram);
-	}
-}
-
-/* Definition last: while it is there, a second try finds the disks and the lease. */
-static void files_drop(const struct removal *rm)
-{
-	static const enum vmha_role_file files[] = { VMHA_FILE_WISH,  VMHA_FILE_MOVE,
-						     VMHA_FILE_STATE, VMHA_FILE_STATE_RECORD,
-						     VMHA_FILE_OWNER, VMHA_FILE_ROLE,
-						     VMHA_FILE_XML };
-	vmha_autodomxml struct vmha_domxml *dom = NULL;
-	char path[VMHA_PATH_SIZE];
-	size_t i;
-
-	vmha_role_path(&rm->role, VMHA_FILE_XML, path);
-	if (rm->disks && vmha_domxml_load(path, &dom, NULL) == 0) {
-		disks_drop(rm, dom);
-	} else if (rm->disks) {
-		vmha_output_warn("%s cannot be read: its disks were left", path);
-	}
-	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		vmha_role_path(&rm->role, files[i], path);
-		file_drop(rm, path);
-	}
-	vmha_role_path(&rm->role, VMHA_FILE_DIR, path);
-	if (rmdir(path) < 0 && errno == ENOTEMPTY) {
-		vmha_output_step("%s keeps what else is in it%s", path,
-				 rm->disks ? "" : " (disks are kept without --disks)");
-	}
-}
-
+/* The commit is the change of the cluster: before it the role stands, behind it all of it goes, by
+ * whoever holds the lock next (lib/core/volume_index.h). */
 static int remove_locked(struct removal *rm, struct vmha_err **err)
 {
-	struct vmha_lease lease = { 0 };
-	char path[VMHA_PATH_SIZE];
+	const struct vmha_teller teller = { told, rm };
 	sigset_t old;
-	bool leased;
-	int r;
+	int r = vmha_role_unused(&rm->role, rm->force, err);
 
-	vmha_volume_path(rm->role.volume, VMHA_VOLUME_LEASES, path);
-	r = vmha_lease_find(rm->role.volume, path, rm->role.name, &lease, err);
-	leased = r == 0;
-	if (r < 0 && r != -ENOENT) {
-		return r;
-	}
-	r = leased ? evidence_check(rm, &lease, err) : 0;
 	if (r < 0) {
 		return r;
 	}
 	vmha_interrupt_hold(&old);
-	r = rm->configured ? unconfigure(rm, err) : 0;
-	if (r == 0 && leased) {
-		r = vmha_lease_delete(&lease, err);
-		if (r == 0) {
-			vmha_output_step("lease %s removed", rm->role.name);
-		}
-	}
+	r = intent_begin(rm, err);
+	/* also where it is not there: an add that was cut short may still be on its way into it */
+	r = r < 0 ? r : unconfigure(rm, err);
+	r = r < 0 ? r : vmha_role_drop(&rm->role, rm->disks, &teller, err);
+	r = r < 0 ? r : vmha_intent_end(&rm->role, err);
 	if (r == 0) {
-		files_drop(rm);
 		vmha_output_step("definition of %s removed", rm->role.name);
 	}
 	vmha_interrupt_release(&old);

@@ -90,6 +90,7 @@ lib_librole_a_SOURCES = \
 	lib/role/action.c lib/role/action.h \
 	lib/role/connect.c lib/role/connect.h \
 	lib/role/domcheck.c lib/role/domcheck.h \
+	lib/role/intent.c lib/role/intent.h \
 	lib/role/journal.c lib/role/journal.h \
 	lib/role/leaserule.c lib/role/leaserule.h \
 	lib/role/link.c lib/role/link.h \
@@ -106,6 +107,8 @@ lib_librole_a_SOURCES = \
 	lib/role/present.c lib/role/present.h \
 	lib/role/process.c lib/role/process.h \
 	lib/role/quick.c lib/role/quick.h \
+	lib/role/remnants.c lib/role/remnants.h \
+	lib/role/remnants_drop.c \
 	lib/role/role.c lib/role/role.h \
 	lib/role/settle.c lib/role/settle.h \
 	lib/role/start.c lib/role/start.h \

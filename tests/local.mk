@@ -61,7 +61,7 @@ tests_unit_libunit_a_SOURCES = tests/unit/unit.c tests/unit/unit.h
 
 # libc calls that tests/unit/inject.c can make fail in the program that is linked so
 inject_calls = malloc calloc realloc free strdup strndup vasprintf asprintf __vasprintf_chk __asprintf_chk \
-	open read write fsync rename unlink mkdir fchmod pipe2 fork memfd_create lseek kill poll waitpid \
+	open read write fsync rename unlink rmdir mkdir fchmod pipe2 fork memfd_create lseek kill poll waitpid \
 	pidfd_open pidfd_send_signal gethostname
 inject_wrap = $(inject_calls:%=-Wl,--wrap=%)
 fixture_sources = tests/unit/fixture.c tests/unit/fixture.h

@@ -168,7 +168,8 @@ static int dir_make(const char *path, mode_t mode, struct vmha_err **err)
 	int r;
 
 	if (mkdir(path, mode) == 0) {
-		return 0;
+		r = sync_parent(path);
+		return r < 0 ? vmha_err_errno(err, r, "cannot sync the directory of %s", path) : 0;
 	}
 	r = -errno;
 	if (r == -EEXIST) {
@@ -194,4 +195,17 @@ int vmha_file_mkdirs(const char *path, mode_t mode, struct vmha_err **err)
 		}
 	}
 	return r < 0 ? r : dir_make(copy, mode, err);
+}
+
+int vmha_file_rmdir(const char *path, struct vmha_err **err)
+{
+	int r;
+
+	if (rmdir(path) < 0) {
+		r = errno == EEXIST ? -ENOTEMPTY : -errno; /* POSIX allows both */
+		return r == -ENOENT ? 0
+				    : vmha_err_errno(err, r, "cannot remove directory %s", path);
+	}
+	r = sync_parent(path);
+	return r < 0 ? vmha_err_errno(err, r, "cannot sync the directory of %s", path) : 0;
 }

@@ -33,7 +33,10 @@ int vmha_file_remove(const char *path, struct vmha_err **err);
 /** Rename durably within a directory. */
 int vmha_file_rename(const char *from, const char *to, struct vmha_err **err);
 
-/** mkdir -p with @mode for what is made. */
+/** mkdir -p with @mode for what is made, durably. */
 int vmha_file_mkdirs(const char *path, mode_t mode, struct vmha_err **err);
+
+/** Remove an empty directory durably; one that is not there is success. @return 0; -ENOTEMPTY */
+int vmha_file_rmdir(const char *path, struct vmha_err **err);
 
 #endif

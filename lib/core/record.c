@@ -107,10 +107,10 @@ static const struct field health_fields[] = {
 };
 
 static const struct field intent_fields[] = {
-	TEXT(vmha_intent_record, name),	    TEXT(vmha_intent_record, volume),
-	TEXT(vmha_intent_record, op),	    U64(vmha_intent_record, disks),
-	U64(vmha_intent_record, directory), TEXT(vmha_intent_record, node),
-	I64(vmha_intent_record, begun_s),   { NULL, FIELD_TEXT, 0, 0 },
+	TEXT(vmha_intent_record, name), TEXT(vmha_intent_record, volume),
+	TEXT(vmha_intent_record, op),	U64(vmha_intent_record, disks),
+	TEXT(vmha_intent_record, node), I64(vmha_intent_record, begun_s),
+	{ NULL, FIELD_TEXT, 0, 0 },
 };
 
 static const struct {

@@ -105,7 +105,6 @@ struct vmha_intent_record {
 	char volume[VMHA_NAME_SIZE];
 	char op[8];		   /* add, remove */
 	uint64_t disks;		   /* 1: a remove takes the disks too */
-	uint64_t directory;	   /* 1: an add made the role's directory */
 	char node[VMHA_NODE_SIZE]; /* for people: who, and when by the wall clock */
 	int64_t begun_s;
 };

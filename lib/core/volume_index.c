@@ -16,7 +16,7 @@ static const char *const verdict_names[VMHA_INDEX_VERDICTS] = {
 
 bool vmha_index_reserved(const char *name)
 {
-	return vmha_str_starts(name, "volume-");
+	return vmha_str_eq(name, "volume-admin") || vmha_str_eq(name, "volume-coordinator");
 }
 
 /* @return where @name is, or would be */

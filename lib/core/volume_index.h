@@ -71,7 +71,7 @@ enum vmha_index_verdict {
 	VMHA_INDEX_VERDICTS,
 };
 
-/** Leases of the volume itself, "volume-...": never a role's. */
+/** Leases of the volume itself, volume-admin and volume-coordinator: never a role's. */
 bool vmha_index_reserved(const char *name);
 
 /** @return the entry of @name, made where missing; NULL when memory ran out or it is no name */

@@ -180,6 +180,23 @@ static int op_mkdirs(struct vmha_err **err)
 	return vmha_file_mkdirs(unit_path("a/b"), 0700, err);
 }
 
+static int op_rmdir(struct vmha_err **err)
+{
+	return vmha_file_rmdir(unit_path("r"), err);
+}
+
+static void after_rmdir(int result)
+{
+	(void)result;
+	CHECK_INT(vmha_file_mkdirs(unit_path("r"), 0700, NULL), 0);
+}
+
+static void rmdirs(void)
+{
+	after_rmdir(0);
+	inject_sweep(op_rmdir, after_rmdir);
+}
+
 static void mkdirs(void)
 {
 	inject_sweep(op_mkdirs, NULL);
@@ -280,6 +297,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(read_is_whole_or_fails),
 	UNIT_TEST(remove_and_rename),
 	UNIT_TEST(mkdirs),
+	UNIT_TEST(rmdirs),
 	UNIT_TEST(run_gives_all_or_fails),
 	UNIT_TEST(run_leaves_a_hanging_child_behind),
 	UNIT_TEST(a_live_process_is_never_called_gone),

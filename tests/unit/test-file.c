@@ -108,6 +108,18 @@ static void mkdirs(void)
 	CHECK(!e);
 }
 
+static void rmdir_takes_empty_directories_only(void)
+{
+	vmha_autoerr struct vmha_err *e = NULL;
+
+	CHECK_INT(vmha_file_mkdirs(unit_path("a/b"), 0750, NULL), 0);
+	CHECK_INT(vmha_file_rmdir(unit_path("a"), &e), -ENOTEMPTY);
+	CHECK_HAS(vmha_err_text(e), "/a");
+	CHECK_INT(vmha_file_rmdir(unit_path("a/b"), NULL), 0);
+	CHECK_INT(vmha_file_rmdir(unit_path("a/b"), NULL), 0);
+	CHECK_INT(vmha_file_rmdir(unit_path("a"), NULL), 0);
+}
+
 static void mkdirs_refuses_what_is_no_directory(void)
 {
 	vmha_autoerr struct vmha_err *e = NULL;
@@ -201,6 +213,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(write_refuses),
 	UNIT_TEST(remove_and_rename),
 	UNIT_TEST(mkdirs),
+	UNIT_TEST(rmdir_takes_empty_directories_only),
 	UNIT_TEST(mkdirs_refuses_what_is_no_directory),
 	UNIT_TEST(concurrent_threads),
 	UNIT_TEST(concurrent_processes),

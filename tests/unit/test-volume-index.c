@@ -198,7 +198,7 @@ static void consistent_means_whole_or_nothing(void)
 static void leases_of_the_volume_are_no_roles(void)
 {
 	CHECK(vmha_index_reserved("volume-admin") && vmha_index_reserved("volume-coordinator"));
-	CHECK(!vmha_index_reserved("volume") && !vmha_index_reserved("web1"));
+	CHECK(!vmha_index_reserved("volume-1") && !vmha_index_reserved("web1"));
 }
 
 static const struct unit_test tests[] = {
