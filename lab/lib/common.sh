@@ -54,6 +54,7 @@ lab_load_config() {
 	while IFS='=' read -r key value; do
 		CONFIG[$key]=$value
 	done <"$LAB_STATE/config"
+	! is_vm || services_of_machines
 }
 
 lab_save_config() {

@@ -10,8 +10,12 @@ corosync_id() {
 
 # Both links carry everything (active): a passive second link takes over only after half a token's
 # timeout and more, and on a busy machine with a token of 500 ms the node is lost with its first link.
+#
+# Without KVM a machine's only processor is slow and late: a longer token, and no real-time scheduling,
+# which would keep it from everything else.
 conf_corosync() {
-	local id
+	local id token=500
+	! is_vm || token=3000
 	cat <<-C
 	totem {
 	  version: 2
@@ -21,7 +25,7 @@ conf_corosync() {
 	  crypto_hash: sha256
 	  link_mode: active
 	  ip_version: ipv4
-	  token: 500
+	  token: $token
 	  token_coefficient: 0
 	  interface {
 	    linknumber: 0
@@ -44,6 +48,7 @@ conf_corosync() {
 	done
 	cat <<-C
 	}
+	$(! is_vm || printf 'system {\n  sched_rr: no\n}')
 	quorum {
 	  provider: corosync_votequorum
 	  expected_votes: ${CONFIG[nodes]}
@@ -62,7 +67,8 @@ conf_corosync() {
 # The first CIB is in place before pacemaker starts, so that the first election waits
 # dc-deadtime=5s instead of 20 s, and fencing is on from the first moment.
 conf_cib() {
-	local id list=''
+	local id list='' stonith_timeout=20s
+	! is_vm || stonith_timeout=60s
 	for id in $(node_ids); do
 		list+="node$id "
 	done
@@ -73,7 +79,7 @@ conf_cib() {
 	      <cluster_property_set id="cib-bootstrap-options">
 	        <nvpair id="cib-bootstrap-options-stonith-enabled" name="stonith-enabled" value="true"/>
 	        <nvpair id="cib-bootstrap-options-dc-deadtime" name="dc-deadtime" value="5s"/>
-	        <nvpair id="cib-bootstrap-options-stonith-timeout" name="stonith-timeout" value="20s"/>
+	        <nvpair id="cib-bootstrap-options-stonith-timeout" name="stonith-timeout" value="$stonith_timeout"/>
 	        <nvpair id="cib-bootstrap-options-cluster-name" name="cluster-name" value="$LAB_NAME"/>
 	      </cluster_property_set>
 	    </crm_config>

@@ -3,11 +3,12 @@
 # shellcheck disable=SC2016  # the backquotes are text
 # The verbs: their arguments and what they do.  Feeds --help and the check of the command line.
 
-HELP_ORDER=(up down status exec shell power node service cut heal slow stall-storage freeze thaw guest
+HELP_ORDER=(up down status exec shell power node service cut heal slow stall-storage pull-disk freeze thaw guest
 	ping-gap check-disk)
 
 declare -A HELP_ARGS=(
-	[up]='[--nodes N] [--volume dir|lun] [--io-timeout S] [--no-volume] [--stage DIR] [--share DIR]... [--env NAME=VALUE]...'
+	[up]='[--nodes N] [--volume dir|lun] [--io-timeout S] [--no-volume] [--stage DIR] [--share DIR]... [--env NAME=VALUE]...
+       --vm [--packages DIR] [--watchdog softdog|i6300esb] [--memory MIB] [--disks N] [--disk-size MIB] [--disk-4k LUN]'
 	[down]=''
 	[status]=''
 	[exec]='NODE COMMAND [ARG...]'
@@ -19,12 +20,14 @@ declare -A HELP_ARGS=(
 	[heal]='NODE [NET] | all'
 	[slow]='NET|NODE:NET RATE|off'
 	[stall-storage]='NODE [eio|hang|delay MS]'
+	[pull-disk]='NODE LUN'
 	[freeze]='NODE'
 	[thaw]='NODE'
 	[guest]='build | xml NAME [OPTIONS] | disk PATH | ip NAME | console NAME'
 	[ping-gap]='start|stop|report GUEST | wait GUEST [SECONDS]'
 	[check-disk]='[--min-seq N] [--same-boot] DISK'
 	[power-request]=''
+	[power-reset]=''
 )
 
 declare -A HELP_TEXT=(
@@ -35,7 +38,14 @@ declare -A HELP_TEXT=(
 --no-volume      mount the directory, but do not make it a volume of the cluster
 --stage DIR      nodes run what `make install DESTDIR=DIR` put there (or environment VMHA_STAGE)
 --share DIR      show this directory of the machine, read-only, in the nodes
---env NAME=VALUE for all that runs in the nodes'
+--env NAME=VALUE for all that runs in the nodes
+--vm             nodes are machines under QEMU with a kernel of their own (GFS2, DLM, watchdogs); no volume
+                 is made; --stage or --packages is needed
+  --packages DIR    install the vmha_*.deb that is in DIR
+  --watchdog KIND   softdog or i6300esb; sanlock uses it
+  --memory MIB      of a node (896)
+  --disks N         shared disks /dev/disk/by-id/lun1 to lunN (4), --disk-size MIB each (1024)
+  --disk-4k LUN     this one has sectors of 4096 bytes'
 	[down]='Stop the lab and remove all of it, also after an up that failed half-way.'
 	[status]='Show nodes, their services and the faults that are set.'
 	[exec]='Run a command in a node, with the rights of the node'"'"'s own root.  NODE is node2 or 2.
@@ -53,6 +63,7 @@ from the node, without loss of the link.'
 	[slow]='Limit the rate (tc: 20mbit, 500kbit) of a network on all nodes or on one, both directions.'
 	[stall-storage]='The shared storage of this node hangs (default), fails with EIO, or takes MS longer for each
 operation, until heal NODE.'
+	[pull-disk]='The shared disk LUN (lun1, ...) of a machine is gone, until heal NODE.'
 	[freeze]='Stop all processes of a node where they are, as a machine that hangs does.'
 	[thaw]='Let a frozen node run on.'
 	[guest]='build        make the test guest now (up does it too); prints where it is
@@ -70,6 +81,7 @@ or a file or device of this machine.
 --min-seq N    not ok unless record N is there
 --same-boot    not ok if there was more than one boot'
 	[power-request]='Internal: answer one request to the power switch.'
+	[power-reset]='Internal: a machine has reset itself.'
 )
 
 help_known() {

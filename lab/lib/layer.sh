@@ -45,7 +45,7 @@ layer_stack() {
 # libvirt itself checks that it still fits.
 capabilities_key() {
 	{
-		echo "${CONFIG[usr]}"
+		echo "${CONFIG[usr]}${CONFIG[image]:-}"
 		stat -Lc '%s %Z' /usr/sbin/libvirtd /usr/bin/qemu-system-x86_64
 	} | sha256sum | cut -c1-16
 }
@@ -61,6 +61,10 @@ capabilities_restore() {
 capabilities_save() {
 	local to from=$LAB_STATE/node$1/var/cache/libvirt/qemu/capabilities
 	to=$LAB_CACHE/libvirt-$(capabilities_key)
+	if is_vm && [[ ! -d $to ]]; then
+		vm_exec "$1" tar -C /var -cf - cache/libvirt/qemu/capabilities |
+			tar -C "$LAB_STATE/node$1/var" -xf - || return 0
+	fi
 	[[ ! -d $to && -n $(ls -A "$from" 2>/dev/null) ]] || return 0
 	rm -rf "$to.$$"
 	cp -rp "$from" "$to.$$"

@@ -18,6 +18,10 @@ node_is_on() {
 node_enter() {
 	local id=$1
 	shift
+	if is_vm; then
+		vm_exec "$id" "$@"
+		return
+	fi
 	# shellcheck disable=SC2086  # the setting is a list of words
 	${CONFIG[env]:+env ${CONFIG[env]}} "$(tool lab-node)" enter --pidfile "$LAB_RUN/node$id/pid" \
 		--cgroup "$LAB_CGROUP/node$id/os" -- "$@"
@@ -26,6 +30,10 @@ node_enter() {
 # node_net ID CMD...: a command of this machine in the node's network.
 node_net() {
 	local pid started
+	if is_vm; then
+		vm_exec "$@"
+		return
+	fi
 	read -r pid started <"$LAB_RUN/node$1/pid" || return 1
 	shift
 	nsenter --net="/proc/$pid/ns/net" -- "$@"
@@ -64,6 +72,12 @@ node_make_var() {
 
 node_make_dirs() {
 	local dir=$LAB_STATE/node$1
+	if is_vm; then
+		[[ ! -d $dir/var ]] || return 0
+		mkdir -p "$dir"/{etc,var}
+		capabilities_restore "$dir/var"
+		return
+	fi
 	[[ ! -d $dir/var/run ]] || return 0
 	mkdir -p "$dir"/{etc,etc.work}
 	node_make_var "$dir/var"
@@ -89,6 +103,10 @@ node_boot() {
 	mkdir -p "$LAB_CGROUP/node$id"/{os,io}
 	node_make_dirs "$id" || die "cannot make the directories of node$id"
 	storage_attach "$id"
+	if is_vm; then
+		vm_boot "$id"
+		return
+	fi
 	(
 		export VMHA_NODE_RUN=$LAB_RUN/node$id VMHA_NODE_DIR=$LAB_STATE/node$id
 		export VMHA_NODE_USR=${CONFIG[usr]} VMHA_NODE_VOLUME=$LAB_RUN/node$id/storage/vol1
@@ -105,7 +123,11 @@ node_boot() {
 
 node_power_on() {
 	node_locked "$1" node_boot || return 1
-	service_boot "$1" && return 0
+	if is_vm; then
+		vm_services_wait "$1" && return 0
+	else
+		service_boot "$1" && return 0
+	fi
 	node_is_on "$1" || die "node$1 lost its power while it booted (fenced?): see $LAB_STATE/power.log"
 	die "not all services of node$1 started: see: vmha-lab status"
 }
@@ -149,6 +171,10 @@ verb_exec() {
 	[[ $1 != -- ]] || shift
 	node_is_on "$ID" || die "node$ID is off"
 	! node_is_frozen "$ID" || die "node$ID is frozen: let it run on with: vmha-lab thaw node$ID"
+	if is_vm; then
+		vm_exec "$ID" "$@"
+		return
+	fi
 	# shellcheck disable=SC2086  # the setting is a list of words
 	exec env -i PATH="$NODE_PATH" HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 USER=root \
 		LOGNAME=root ${CONFIG[env]:-} "$(tool lab-node)" enter --pidfile "$LAB_RUN/node$ID/pid" \
@@ -157,6 +183,12 @@ verb_exec() {
 
 verb_shell() {
 	(($# == 1)) || usage_error "shell needs NODE"
+	lab_require
+	if is_vm; then
+		node_id "$1"
+		vm_exec "$ID" --tty env TERM="${TERM:-dumb}" bash -l
+		return
+	fi
 	verb_exec "$1" bash -l
 }
 

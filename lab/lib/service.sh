@@ -12,6 +12,22 @@ SERVICES=(
 	"pacemaker|/run/vmha-lab/pacemaker.pid|cibadmin -Q|pacemakerd -f"
 )
 
+# A machine has a watchdog if it was given one, and privileges that a node in namespaces lacks.
+services_of_machines() {
+	local row rows=() watch=0
+	if [[ -n ${CONFIG[watchdog]} ]]; then
+		watch=1
+		rows+=("wdmd|/run/wdmd/wdmd.pid|wdmd -d|wdmd -G sanlock")
+	fi
+	for row in "${SERVICES[@]}"; do
+		[[ $row != sanlock\|* ]] ||
+			row="sanlock|/run/sanlock/sanlock.pid|sanlock client status|sanlock daemon -w $watch -h 0 -l 0 -U sanlock -G sanlock"
+		rows+=("$row")
+	done
+	SERVICES=("${rows[@]}")
+	SERVICE_WAIT_S=120
+}
+
 # service_find NAME: sets SVC_PIDFILE, SVC_READY, SVC_START.
 service_find() {
 	local row name
@@ -60,11 +76,12 @@ service_start() {
 	[[ ${3:-} == no-wait ]] || service_wait "$1" "$2"
 }
 
+SERVICE_WAIT_S=30
 service_wait() {
 	service_find "$2"
 	# shellcheck disable=SC2086
-	wait_for 30 node_enter "$1" $SVC_READY || {
-		echo "vmha-lab: $2 on node$1 is not ready after 30 s, see its /var/log/vmha-lab-$2.log" >&2
+	wait_for "$SERVICE_WAIT_S" node_enter "$1" $SVC_READY || {
+		echo "vmha-lab: $2 on node$1 is not ready after $SERVICE_WAIT_S s, see its /var/log/vmha-lab-$2.log" >&2
 		return 1
 	}
 }
@@ -83,6 +100,7 @@ service_stop() {
 # What the node's init would do: sanlock before the cluster, libvirtd beside it, clusterd before
 # Pacemaker.
 service_boot_below() {
+	[[ -z ${CONFIG[watchdog]:-} ]] || service_start "$1" wdmd || return 1
 	service_start "$1" sanlock no-wait
 	service_start "$1" libvirtd no-wait
 	service_start "$1" corosync no-wait

@@ -10,8 +10,12 @@ LUN_MIB=64
 storage_make() {
 	mkdir -p "$LAB_STATE/storage/vol1" "$LAB_STATE/storage/luns"
 	chmod 755 "$LAB_STATE/storage/vol1"
-	local k
-	if [[ ${CONFIG[volume]} == lun ]]; then
+	local k disks=${CONFIG[disks]:-0}
+	if is_vm; then
+		for ((k = 1; k <= disks; k++)); do
+			truncate -s "${CONFIG[disk_size]}M" "$LAB_STATE/storage/luns/lun$k.img"
+		done
+	elif [[ ${CONFIG[volume]} == lun ]]; then
 		for ((k = 1; k <= LUN_COUNT; k++)); do
 			truncate -s "${LUN_MIB}M" "$LAB_STATE/storage/luns/lun$k.img"
 			ln -s "/dev/disk/by-id/lun$k" "$LAB_STATE/storage/vol1/lun$k"

@@ -26,17 +26,26 @@ up_need() {
 
 up_parse() {
 	declare -gA CONFIG=([nodes]=3 [volume]=dir [io_timeout]=1 [make_volume]=yes [share]='' [env]=''
-		[stage]="${VMHA_STAGE:-$LAB_OWN_STAGE}")
+		[stage]="${VMHA_STAGE:-$LAB_OWN_STAGE}" [vm]=no [packages]='' [watchdog]='' [memory]=896
+		[disks]=4 [disk_size]=1024 [disk4k]='')
 	while (($#)); do
 		case $1 in
 		--no-volume) CONFIG[make_volume]=no ;;
-		--nodes | --volume | --io-timeout | --stage | --share | --env)
+		--vm) CONFIG[vm]=yes ;;
+		--nodes | --volume | --io-timeout | --stage | --share | --env | --packages | --watchdog | \
+			--memory | --disks | --disk-size | --disk-4k)
 			(($# >= 2)) || usage_error "$1 needs a value"
 			case $1 in
 			--nodes) CONFIG[nodes]=$2 ;;
 			--volume) CONFIG[volume]=$2 ;;
 			--io-timeout) CONFIG[io_timeout]=$2 ;;
 			--stage) CONFIG[stage]=$2 ;;
+			--packages) CONFIG[packages]=$2 ;;
+			--watchdog) CONFIG[watchdog]=$2 ;;
+			--memory) CONFIG[memory]=$2 ;;
+			--disks) CONFIG[disks]=$2 ;;
+			--disk-size) CONFIG[disk_size]=$2 ;;
+			--disk-4k) CONFIG[disk4k]=${2#lun} ;;
 			--share) CONFIG[share]+="${CONFIG[share]:+ }$2" ;;
 			--env) CONFIG[env]+="${CONFIG[env]:+ }$2" ;;
 			esac
@@ -48,6 +57,36 @@ up_parse() {
 	done
 	up_check_config
 	up_check_env
+	if is_vm; then
+		up_check_vm
+	else
+		[[ -z ${CONFIG[packages]}${CONFIG[watchdog]}${CONFIG[disk4k]} ]] ||
+			usage_error "--packages, --watchdog and --disk-4k are for --vm"
+	fi
+}
+
+# The volumes of machines are made by whoever uses them, on their shared disks.
+up_check_vm() {
+	[[ ${CONFIG[volume]} == dir && -z ${CONFIG[share]} ]] ||
+		usage_error "--volume and --share are not for --vm"
+	CONFIG[volume]=none CONFIG[make_volume]=no
+	[[ ${CONFIG[watchdog]} =~ ^(|softdog|i6300esb)$ ]] ||
+		usage_error "bad watchdog '${CONFIG[watchdog]}': softdog or i6300esb"
+	[[ ${CONFIG[memory]} =~ ^[0-9]{3,4}$ && ${CONFIG[memory]} -ge 512 ]] ||
+		usage_error "bad memory '${CONFIG[memory]}': MiB, 512 or more"
+	[[ ${CONFIG[disks]} =~ ^[1-8]$ ]] || usage_error "bad number of disks '${CONFIG[disks]}': 1 to 8"
+	[[ ${CONFIG[disk_size]} =~ ^[1-9][0-9]{0,5}$ ]] ||
+		usage_error "bad disk-size '${CONFIG[disk_size]}': MiB"
+	[[ -z ${CONFIG[disk4k]} || ${CONFIG[disk4k]} =~ ^[1-8]$ && ${CONFIG[disk4k]} -le ${CONFIG[disks]} ]] ||
+		usage_error "--disk-4k needs one of lun1 to lun${CONFIG[disks]}"
+	if [[ -n ${CONFIG[packages]} ]]; then
+		[[ -d ${CONFIG[packages]} ]] || usage_error "no directory ${CONFIG[packages]}"
+		CONFIG[packages]=$(realpath "${CONFIG[packages]}")
+		CONFIG[stage]=''
+	fi
+	[[ -n ${CONFIG[packages]}${CONFIG[stage]} ]] ||
+		usage_error "--vm needs --stage DIR or --packages DIR: what the nodes are to run"
+	services_of_machines
 }
 
 up_check_config() {
@@ -82,13 +121,26 @@ up_prepare() {
 	mkdir -p "$LAB_RUN" "$LAB_CGROUP/host"
 	cgroup_join
 	guest_build
-	layer_make
-	CONFIG[usr]=$(layer_stack "${CONFIG[stage]}")
+	if is_vm; then
+		up_prepare_vm
+	else
+		layer_make
+		CONFIG[usr]=$(layer_stack "${CONFIG[stage]}")
+	fi
 	storage_make
 	conf_make_shared
 	lab_save_config
 	switch_make
 	power_switch_start
+}
+
+up_prepare_vm() {
+	phase_end "guest"
+	image_make
+	phase_end "image of the nodes (kept: $IMAGE)"
+	layer_vm_make
+	CONFIG[usr]='' CONFIG[image]=$IMAGE CONFIG[layer]=$LAYER
+	phase_end "product and lab on it"
 }
 
 # First boot of one node, up to what Pacemaker stands on; the others do the same beside it.
@@ -97,9 +149,11 @@ up_node() {
 	node_make_dirs "$id" || die "cannot make the directories of node$id"
 	conf_write "$id" || die "cannot write the configuration of node$id"
 	node_locked "$id" node_boot || die "node$id did not boot"
+	! is_vm || vm_seed "$id"
 	node_enter "$id" sh -c 'command -v vmha' >/dev/null ||
 		die "the nodes have no vmha command: install the product, or give --stage DIR"
 	conf_host "$id" || die "node$id could not be configured"
+	! is_vm || vm_services_write "$id"
 	service_boot_below "$id" || die "services of node$id did not start"
 }
 
@@ -215,6 +269,7 @@ verb_up() {
 	need_root
 	up_parse "$@"
 	up_need
+	! is_vm || image_need
 	begin=$(now_ms)
 	UP_PID=$BASHPID
 	phase_start
@@ -226,7 +281,7 @@ verb_up() {
 	for id in $(node_ids); do
 		service_wait "$id" clusterd || die "the clusterds do not find together"
 	done
-	wait_for 60 all_online || die "the cluster did not form: see: vmha-lab exec node1 crm_mon -1rf"
+	wait_for 180 all_online || die "the cluster did not form: see: vmha-lab exec node1 crm_mon -1rf"
 	phase_end "cluster formed: ${CONFIG[nodes]} nodes online, power switch in use"
 	up_volume
 	capabilities_save 1
