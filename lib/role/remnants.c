@@ -181,18 +181,14 @@ int vmha_remnants_read_one(const struct vmha_role *role, struct vmha_index *ret_
 	vmha_autoindex struct vmha_index index = { 0 };
 	struct vmha_index_entry *e = vmha_index_entry(&index, role->name);
 	struct vmha_lease lease;
-	char path[VMHA_PATH_SIZE];
-	int r;
+	int r = e ? vmha_role_lease_look(role, &lease, err)
+		  : vmha_err_set(err, -ENOMEM, "out of memory");
 
-	vmha_volume_path(role->volume, VMHA_VOLUME_LEASES, path);
-	r = e ? vmha_lease_find(role->volume, path, role->name, &lease, err)
-	      : vmha_err_set(err, -ENOMEM, "out of memory");
-
-	if (r < 0 && r != -ENOENT) {
+	if (r < 0) {
 		return r;
 	}
-	e->leases = r == 0;
-	e->lease_offset = r == 0 ? lease.offset : 0;
+	e->leases = r == 1;
+	e->lease_offset = r == 1 ? lease.offset : 0;
 	files_read(role, e);
 	if (configuration_read(role->volume, role->name, &index) < 0) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
@@ -243,10 +239,11 @@ int vmha_remnants_settle(const struct vmha_role *role, const struct vmha_teller 
 	vmha_autoindex struct vmha_index index = { 0 };
 	struct vmha_intent_record intent = { 0 };
 	enum vmha_index_verdict verdict;
-	int r = vmha_intent_load(role, &intent, err);
+	vmha_autoerr struct vmha_err *why = NULL;
+	int r = vmha_intent_load(role, &intent, &why);
 
 	if (r < 0) {
-		return r == -ENOENT ? 0 : r;
+		return r == -ENOENT ? 0 : vmha_err_set(err, r, "%s", vmha_err_text(why));
 	}
 	r = vmha_remnants_read_one(role, &index, err);
 	if (r < 0) {

@@ -39,6 +39,10 @@ int vmha_remnants_read(const char *volume, struct vmha_index *ret_index, struct 
 int vmha_remnants_read_one(const struct vmha_role *role, struct vmha_index *ret_index,
 			   struct vmha_err **err);
 
+/** Its lease by the volume's index. @return 1 there it is; 0 there is none; negative errno */
+int vmha_role_lease_look(const struct vmha_role *role, struct vmha_lease *ret_lease,
+			 struct vmha_err **err);
+
 /** XPath of all that names the role in the cluster's configuration; caller frees, NULL: no memory
  */
 char *vmha_role_resource_expr(const char *name);

@@ -32,13 +32,19 @@ void vmha_tell(const struct vmha_teller *teller, enum vmha_told what, const char
 	}
 }
 
-static int lease_look(const struct vmha_role *role, struct vmha_lease *ret_lease,
-		      struct vmha_err **err)
+int vmha_role_lease_look(const struct vmha_role *role, struct vmha_lease *ret_lease,
+			 struct vmha_err **err)
 {
+	vmha_autoerr struct vmha_err *why = NULL;
 	char path[VMHA_PATH_SIZE];
+	int r;
 
 	vmha_volume_path(role->volume, VMHA_VOLUME_LEASES, path);
-	return vmha_lease_find(role->volume, path, role->name, ret_lease, err);
+	r = vmha_lease_find(role->volume, path, role->name, ret_lease, &why);
+	if (r == -ENOENT) {
+		return 0;
+	}
+	return r < 0 ? vmha_err_set(err, r, "%s", vmha_err_text(why)) : 1;
 }
 
 char *vmha_role_resource_expr(const char *name)
@@ -57,9 +63,9 @@ int vmha_role_unused(const struct vmha_role *role, bool force, struct vmha_err *
 	struct vmha_owner_record rec;
 	struct vmha_lease lease;
 	char name[VMHA_NODE_SIZE];
-	int r = lease_look(role, &lease, err);
+	int r = vmha_role_lease_look(role, &lease, err);
 
-	if (r == -ENOENT) {
+	if (r == 0) {
 		return 0; /* its files are all that is left, of a removal that was cut short */
 	}
 	r = r < 0 ? r : vmha_lease_owner(&lease, &owner, err);
@@ -204,18 +210,17 @@ int vmha_role_drop(const struct vmha_role *role, bool disks, const struct vmha_t
 						     VMHA_FILE_STATE_RECORD, VMHA_FILE_STATE,
 						     VMHA_FILE_OWNER,	     VMHA_FILE_ROLE,
 						     VMHA_FILE_XML };
+	vmha_autoerr struct vmha_err *why = NULL;
 	struct vmha_lease lease;
 	char path[VMHA_PATH_SIZE];
 	size_t i;
-	int r = lease_look(role, &lease, err);
+	int r = vmha_role_lease_look(role, &lease, err);
 
-	if (r == 0) {
+	if (r == 1) {
 		r = vmha_lease_delete(&lease, err);
 		if (r == 0) {
 			vmha_tell(teller, VMHA_TOLD_STEP, "lease %s removed", role->name);
 		}
-	} else if (r == -ENOENT) {
-		r = 0;
 	}
 	r = r < 0 || !disks ? r : disks_drop(role, teller, err);
 	for (i = 0; r == 0 && i < sizeof(files) / sizeof(files[0]); i++) {
@@ -227,11 +232,11 @@ int vmha_role_drop(const struct vmha_role *role, bool disks, const struct vmha_t
 	}
 	vmha_role_path(role, VMHA_FILE_DIR, path);
 	(void)vmha_role_unended(role, "", true); /* anybody's: it runs nowhere */
-	r = vmha_file_rmdir(path, err);
+	r = vmha_file_rmdir(path, &why);
 	if (r == -ENOTEMPTY) {
 		vmha_tell(teller, VMHA_TOLD_STEP, "%s keeps what else is in it%s", path,
 			  disks ? "" : " (disks are kept without --disks)");
-		r = 0;
+		return 0;
 	}
-	return r;
+	return r < 0 ? vmha_err_set(err, r, "%s", vmha_err_text(why)) : 0;
 }
