@@ -120,6 +120,12 @@ static void volume_describe(json_t *o, const struct vmha_role *role)
 		return;
 	}
 	(void)json_object_set_new(o, "uuid", json_string(rec.uuid));
+	(void)json_object_set_new(o, "unsafe", json_boolean(rec.unsafe));
+	if (rec.unsafe) {
+		(void)json_object_set_new(o, "disks_note",
+					  json_string("made with --unsafe: moved whatever "
+						      "their cache mode"));
+	}
 	lease_describe(o, &rec);
 	r = vmha_role_load(role, VMHA_RECORD_OWNER, &owner, NULL);
 	(void)json_object_set_new(o, "owner",
@@ -149,6 +155,7 @@ static int show_text(json_t *o)
 		{ "Lease held on", "lease.holder" },
 		{ "Lease generation", "lease.generation" },
 		{ "Process owner", "owner" },
+		{ "Disks", "disks_note" },
 		{ "Error", "error" },
 		{ 0 },
 	};
@@ -216,7 +223,7 @@ const struct vmha_command vmha_commands_vm[] = {
 		.name = "vm add",
 		.args = "NAME --xml FILE --volume VOLUME [--mode live|quick|auto] "
 			"[--cpu baseline] [--on-guest-shutdown restart|stop] [--rename] "
-			"[--disabled]",
+			"[--disabled] [--unsafe]",
 		.summary = "Make a virtual machine a highly available role",
 		.help = "Checks the definition, stores it with a lease on the volume, creates the "
 			"cluster's resource and\n"
@@ -228,6 +235,7 @@ const struct vmha_command vmha_commands_vm[] = {
 			"disks must lie\n"
 			"                   below /clusterstorage/VOLUME, with cache='none' or "
 			"'directsync'\n"
+			"                   (on GFS2 any mode but 'unsafe'), raw or qcow2\n"
 			"  --volume VOLUME  the volume, see 'vmha volume list'\n"
 			"  --mode MODE      how moves are done: live (default), quick (save and "
 			"restore), auto (live, and\n"
@@ -238,6 +246,8 @@ const struct vmha_command vmha_commands_vm[] = {
 			"                   what becomes of it when its own operating system shuts "
 			"down (default: restart)\n"
 			"  --rename         set the XML's <name> to NAME\n"
+			"  --unsafe         take disks that are refused because moving them is not "
+			"safe; moves say so\n"
 			"  --disabled       do not start it: later crm_resource --resource NAME "
 			"--meta "
 			"\\\n"
@@ -268,13 +278,15 @@ const struct vmha_command vmha_commands_vm[] = {
 	},
 	{
 		.name = "vm edit",
-		.args = "NAME [--xml FILE]",
+		.args = "NAME [--xml FILE] [--unsafe]",
 		.summary = "Change a role's definition without restarting the VM",
 		.help = "Checks the new definition as 'vm add' does and stores it. It takes effect "
 			"at "
 			"the VM's next start;\nmoves keep the definition the VM runs with.\n\n"
 			"  --xml FILE       the new domain XML (default: opens the present one in "
-			"$VISUAL, $EDITOR or vi)\n",
+			"$VISUAL, $EDITOR or vi)\n"
+			"  --unsafe         take disks that are refused because moving them is not "
+			"safe; moves say so\n",
 		.run = vmha_vm_edit,
 	},
 	{

@@ -19,7 +19,8 @@ int vmha_vm_remove(int argc, char **argv, struct vmha_err **err);
  * @param fresh the role is new: no domain of its name or UUID may run anywhere
  */
 void vmha_vm_check(const struct vmha_domxml *dom, const struct vmha_role *role,
-		   const struct vmha_pcmk_state *state, bool fresh, struct vmha_findings *f);
+		   const struct vmha_pcmk_state *state, bool fresh,
+		   const struct vmha_disk_policy *policy, struct vmha_findings *f);
 
 /**
  * Print warnings, then refusals, one line each, on standard error.

@@ -34,6 +34,7 @@ struct plan {
 	const char *cpu;
 	const char *on_guest_shutdown;
 	bool disabled;
+	bool unsafe;
 	struct vmha_volume_record volume;
 	char *clone;
 	struct vmha_domxml *dom;
@@ -172,6 +173,7 @@ static int names_free_check(const struct plan *p, struct vmha_err **err)
 static int plan_make(struct plan *p, const char *xml, bool rename, struct vmha_err **err)
 {
 	vmha_autofindings struct vmha_findings f = { 0 };
+	struct vmha_disk_policy policy;
 	int r = vmha_cluster_need(&p->state, err);
 
 	r = r < 0 ? r : vmha_cluster_no_remote(p->state, err);
@@ -186,8 +188,9 @@ static int plan_make(struct plan *p, const char *xml, bool rename, struct vmha_e
 	if (r < 0) {
 		return r;
 	}
+	policy = vmha_disk_policy_of(&p->volume, p->unsafe);
 	lease_check(p, &f);
-	vmha_vm_check(p->dom, &p->role, p->state, true, &f);
+	vmha_vm_check(p->dom, &p->role, p->state, true, &policy, &f);
 	return vmha_vm_findings(&f, xml, err);
 }
 
@@ -206,6 +209,7 @@ static int lease_make(struct plan *p, struct vmha_err **err)
 	(void)snprintf(p->rec.volume, sizeof(p->rec.volume), "%s", p->role.volume);
 	(void)snprintf(p->rec.lease_path, sizeof(p->rec.lease_path), "%s", p->lease.path);
 	p->rec.lease_offset = p->lease.offset;
+	p->rec.unsafe = p->unsafe;
 	vmha_output_step("lease %s on volume %s created", p->role.name, p->role.volume);
 	return uuid_make(p->rec.lease_id, err);
 }
@@ -448,6 +452,7 @@ static int add_parse(int argc, char **argv, struct plan *p, const char **ret_xml
 		{ .name = "on-guest-shutdown", .value = &p->on_guest_shutdown },
 		{ .name = "rename", .flag = ret_rename },
 		{ .name = "disabled", .flag = &p->disabled },
+		{ .name = "unsafe", .flag = &p->unsafe },
 		{ 0 },
 	};
 	int r = vmha_options_take(&argc, argv, opts, err);

@@ -30,21 +30,27 @@ static bool resolves_on_volume(const char *path, const char *volume, char *ret_r
 }
 
 static void image_open_check(const struct vmha_domxml_disk *d, const char *name,
-			     struct vmha_findings *f)
+			     const struct vmha_disk_policy *policy, struct vmha_findings *f)
 {
 	vmha_autoclose int fd =
 		open(d->source, (d->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
-	char byte;
+	vmha_autostr struct vmha_str why = { 0 };
+	char head[VMHA_IMAGE_HEAD_BYTES];
+	ssize_t len = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
+	enum vmha_disk_mode mode;
 
-	if (fd < 0 || pread(fd, &byte, 1, 0) < 0) {
+	if (len < 0) {
 		vmha_findings_refuse(f, "disk %s: cannot %s %s: %s", name,
 				     d->readonly ? "read" : "read and write", d->source,
 				     strerror(errno));
+		return;
 	}
+	mode = vmha_image_judge(d->driver, vmha_image_format(head, (size_t)len), &why);
+	vmha_findings_disk(f, name, mode, policy, why.text);
 }
 
 static void image_check(const struct vmha_domxml_disk *d, const char *volume,
-			struct vmha_findings *f)
+			const struct vmha_disk_policy *policy, struct vmha_findings *f)
 {
 	const char *name = d->target ? d->target : "?";
 	char real[PATH_MAX];
@@ -81,42 +87,93 @@ static void image_check(const struct vmha_domxml_disk *d, const char *volume,
 				     name, d->source);
 		return;
 	}
-	image_open_check(d, name, f);
+	image_open_check(d, name, policy, f);
 }
 
-/* Every image below a qcow2 must be on the volume too. */
-static void backing_check(const struct vmha_domxml_disk *d, const char *volume,
-			  struct vmha_findings *f)
+/*
+ * Every image below a qcow2, the top one first.  Only of what is a container by the XML: nothing is
+ * to follow what a guest wrote at the beginning of a raw disk.
+ */
+static json_t *chain_read(const struct vmha_domxml_disk *d, struct vmha_err **err)
 {
 	const char *const argv[] = { "qemu-img",      "info", "--force-share", "--backing-chain",
 				     "--output=json", "-f",   d->driver,       "--",
 				     d->source,	      NULL };
 	vmha_autoresult struct vmha_proc_result res = { 0 };
-	vmha_autoerr struct vmha_err *err = NULL;
 	json_t *chain;
+
+	if (vmha_proc_check(argv, NULL, VMHA_SPAN_S(20), &res, err) < 0) {
+		return NULL;
+	}
+	chain = json_loads(res.output, 0, NULL);
+	if (!chain) {
+		(void)vmha_err_set(err, -EBADMSG, "what qemu-img says of %s is not understood",
+				   d->source);
+	}
+	return chain;
+}
+
+static const char *chain_path(const json_t *image)
+{
+	const char *full = json_string_value(json_object_get(image, "full-backing-filename"));
+
+	return full ? full : json_string_value(json_object_get(image, "backing-filename"));
+}
+
+static void backing_check(const struct vmha_domxml_disk *d, const char *volume,
+			  struct vmha_findings *f)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	const char *name = d->target ? d->target : "?";
+	json_t *chain = chain_read(d, &err);
 	json_t *image;
 	size_t i;
 
-	if (vmha_proc_check(argv, NULL, VMHA_SPAN_S(20), &res, &err) < 0) {
-		vmha_findings_refuse(f, "disk %s: %s", d->target ? d->target : "?",
-				     vmha_err_text(err));
-		return;
+	if (!chain) {
+		vmha_findings_refuse(f, "disk %s: %s", name, vmha_err_text(err));
 	}
-	chain = json_loads(res.output, 0, NULL);
 	json_array_foreach(chain, i, image)
 	{
-		const char *path = json_string_value(json_object_get(image, "filename"));
+		const char *path = chain_path(image);
+		const char *file = json_string_value(json_object_get(image, "filename"));
 		char real[PATH_MAX];
 
-		if (i > 0 && path && !resolves_on_volume(path, volume, real)) {
+		if (path && !resolves_on_volume(path, volume, real)) {
 			vmha_findings_refuse(f, "disk %s: its backing file %s is not on the volume",
-					     d->target ? d->target : "?", path);
+					     name, path);
+		}
+		if (path && !json_object_get(image, "backing-filename-format")) {
+			vmha_findings_refuse(f,
+					     "disk %s: %s does not say the format of its backing "
+					     "file: qemu-img rebase -u -F FORMAT -b %s %s says it",
+					     name, file ? file : "?", path, file ? file : "?");
 		}
 	}
 	json_decref(chain);
 }
 
-static void images_check(const struct vmha_domxml *dom, const char *volume, struct vmha_findings *f)
+/* Two drives of one image write over each other. */
+static void twice_check(const struct vmha_domxml_disk *disks, size_t count, struct vmha_findings *f)
+{
+	size_t i;
+	size_t j;
+
+	for (i = 0; i < count; i++) {
+		for (j = 0; j < i; j++) {
+			if (disks[i].source && disks[j].source &&
+			    (!disks[i].readonly || !disks[j].readonly) &&
+			    vmha_image_is_same(disks[i].source, disks[j].source)) {
+				vmha_findings_refuse(f, "disks %s and %s are one image, %s",
+						     disks[j].target ? disks[j].target : "?",
+						     disks[i].target ? disks[i].target : "?",
+						     disks[i].source);
+			}
+		}
+	}
+}
+
+static void images_check(const struct vmha_domxml *dom, const char *volume,
+			 const struct vmha_disk_policy *policy, struct vmha_findings *f)
 {
 	const struct vmha_domxml_disk *disks;
 	char dir[VMHA_PATH_SIZE];
@@ -131,12 +188,13 @@ static void images_check(const struct vmha_domxml *dom, const char *volume, stru
 		if (!disks[i].source || !vmha_path_is_under(disks[i].source, dir)) {
 			continue; /* refused by its spelling already, or empty */
 		}
-		image_check(&disks[i], volume, f);
+		image_check(&disks[i], volume, policy, f);
 		if (before == f->refusals_count && disks[i].driver &&
 		    !vmha_str_eq(disks[i].driver, "raw")) {
 			backing_check(&disks[i], volume, f);
 		}
 	}
+	twice_check(disks, count, f);
 }
 
 static void file_check(const struct vmha_domxml *dom, const char *xpath, const char *what, int mode,
@@ -194,6 +252,60 @@ static void networks_check(const struct vmha_domxml *dom, struct vmha_findings *
 	}
 }
 
+/* @return true when one of @disks that is written is @path */
+static bool is_written(const struct vmha_domxml_disk *disks, size_t count, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (disks[i].source && !disks[i].readonly &&
+		    vmha_image_is_same(disks[i].source, path)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* No image that one writes may lie below one of another's: qcow2 shows what is below it. */
+static void below_check(const struct vmha_domxml *upper, const struct vmha_domxml *writer,
+			const char *role, bool upper_is_new, struct vmha_findings *f)
+{
+	const struct vmha_domxml_disk *disks;
+	const struct vmha_domxml_disk *writes;
+	size_t writes_count;
+	size_t count;
+	size_t i;
+
+	disks = vmha_domxml_disks(upper, &count);
+	writes = vmha_domxml_disks(writer, &writes_count);
+	for (i = 0; i < count; i++) {
+		json_t *chain =
+			disks[i].source && disks[i].driver && !vmha_str_eq(disks[i].driver, "raw")
+				? chain_read(&disks[i], NULL)
+				: NULL;
+		json_t *image;
+		size_t n;
+
+		json_array_foreach(chain, n, image)
+		{
+			const char *path = chain_path(image);
+
+			if (!path || !is_written(writes, writes_count, path)) {
+				continue;
+			}
+			vmha_findings_refuse(
+				f,
+				upper_is_new ? "disk %s: its backing file %s is written by role %s"
+					     : "disk of %s has %s below it, which this VM writes "
+					       "(role %s): make it a <readonly/> disk",
+				upper_is_new ? (disks[i].target ? disks[i].target : "?")
+					     : disks[i].source,
+				path, role);
+		}
+		json_decref(chain);
+	}
+}
+
 static void volume_roles_check(const struct vmha_domxml *dom, const struct vmha_role *role,
 			       const char *volume, struct vmha_findings *f)
 {
@@ -226,6 +338,8 @@ static void volume_roles_check(const struct vmha_domxml *dom, const struct vmha_
 			continue;
 		}
 		vmha_domain_check_pair(dom, other, r.name, f);
+		below_check(dom, other, r.name, true, f);
+		below_check(other, dom, r.name, false, f);
 	}
 }
 
@@ -323,13 +437,14 @@ static void nodes_check(const struct vmha_domxml *dom, const struct vmha_role *r
 }
 
 void vmha_vm_check(const struct vmha_domxml *dom, const struct vmha_role *role,
-		   const struct vmha_pcmk_state *state, bool fresh, struct vmha_findings *f)
+		   const struct vmha_pcmk_state *state, bool fresh,
+		   const struct vmha_disk_policy *policy, struct vmha_findings *f)
 {
 	char dir[VMHA_PATH_SIZE];
 
 	vmha_volume_path(role->volume, VMHA_VOLUME_DIR, dir);
-	vmha_domain_check(dom, role->name, dir, f);
-	images_check(dom, role->volume, f);
+	vmha_domain_check(dom, role->name, dir, policy, f);
+	images_check(dom, role->volume, policy, f);
 	file_check(dom, "/domain/os/kernel", "kernel", R_OK, f);
 	file_check(dom, "/domain/os/initrd", "initrd", R_OK, f);
 	file_check(dom, "/domain/os/loader", "firmware", R_OK, f);

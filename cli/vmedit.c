@@ -18,6 +18,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/role/remnants.h"
+#include "lib/role/volume.h"
 
 /* Let the administrator's editor change @path. */
 static int editor_run(const char *path, struct vmha_err **err)
@@ -107,19 +108,24 @@ static int xml_store(struct vmha_domxml *dom, const char *path, bool *ret_change
 }
 
 static int edit_apply(const struct vmha_role *role, const char *file,
-		      const struct vmha_pcmk_state *state, bool *ret_changed, struct vmha_err **err)
+		      const struct vmha_pcmk_state *state, bool unsafe, bool *ret_changed,
+		      struct vmha_err **err)
 {
 	vmha_autofindings struct vmha_findings f = { 0 };
 	vmha_autodomxml struct vmha_domxml *dom = NULL;
 	struct vmha_role_record rec;
+	struct vmha_volume_record volume;
+	struct vmha_disk_policy policy;
 	struct vmha_state_record saved;
 	struct vmha_lease lease;
 	char path[VMHA_PATH_SIZE];
 	int r = vmha_role_load(role, VMHA_RECORD_ROLE, &rec, err);
 
+	r = r < 0 ? r : vmha_volume_load(role->volume, VMHA_VOLUME_RECORD, &volume, err);
 	if (r < 0) {
 		return r;
 	}
+	policy = vmha_disk_policy_of(&volume, unsafe || rec.unsafe);
 	if (vmha_role_load(role, VMHA_RECORD_STATE, &saved, NULL) != -ENOENT) {
 		return vmha_err_set(
 			err, -EBUSY,
@@ -133,7 +139,7 @@ static int edit_apply(const struct vmha_role *role, const char *file,
 		return r;
 	}
 	identity_check(dom, &rec, &lease, &f);
-	vmha_vm_check(dom, role, state, false, &f);
+	vmha_vm_check(dom, role, state, false, &policy, &f);
 	r = vmha_vm_findings(&f, file, err);
 	if (r < 0) {
 		return r;
@@ -144,7 +150,11 @@ static int edit_apply(const struct vmha_role *role, const char *file,
 	}
 	vmha_role_path(role, VMHA_FILE_XML, path);
 	vmha_role_tidy(role);
-	return xml_store(dom, path, ret_changed, err);
+	if (unsafe && !rec.unsafe) { /* first: it only allows, and stays, for the VM may run so */
+		rec.unsafe = true;
+		r = vmha_role_store(role, VMHA_RECORD_ROLE, &rec, err);
+	}
+	return r < 0 ? r : xml_store(dom, path, ret_changed, err);
 }
 
 static void effect_say(const char *name, const struct vmha_pcmk_state *state, bool changed)
@@ -169,7 +179,10 @@ static void effect_say(const char *name, const struct vmha_pcmk_state *state, bo
 int vmha_vm_edit(int argc, char **argv, struct vmha_err **err)
 {
 	const char *xml = NULL;
-	const struct vmha_option opts[] = { { .name = "xml", .value = &xml }, { 0 } };
+	bool unsafe = false;
+	const struct vmha_option opts[] = { { .name = "xml", .value = &xml },
+					    { .name = "unsafe", .flag = &unsafe },
+					    { 0 } };
 	vmha_autopcmk struct vmha_pcmk_state *state = NULL;
 	vmha_autofree char *copy = NULL;
 	struct vmha_role role;
@@ -194,7 +207,7 @@ int vmha_vm_edit(int argc, char **argv, struct vmha_err **err)
 	}
 	r = r < 0 ? r : vmha_volume_command_lock(role.volume, &lock, err);
 	if (r == 0) {
-		r = edit_apply(&role, xml, state, &changed, err);
+		r = edit_apply(&role, xml, state, unsafe, &changed, err);
 		vmha_volume_unlock(&lock);
 	}
 	if (r < 0) {

@@ -26,6 +26,7 @@ lib_libcore_a_SOURCES = \
 	lib/core/cluster_node.c \
 	lib/core/cluster_way.c \
 	lib/core/device.c lib/core/device.h \
+	lib/core/diskmode.c lib/core/diskmode.h \
 	lib/core/evidence.c lib/core/evidence.h \
 	lib/core/guest.c lib/core/guest.h \
 	lib/core/iface.h lib/core/listed.h \

@@ -16,6 +16,7 @@ unit_tests = \
 	tests/unit/test-codec \
 	tests/unit/test-conf \
 	tests/unit/test-device \
+	tests/unit/test-diskmode \
 	tests/unit/test-domxml \
 	tests/unit/test-drive \
 	tests/unit/test-err \
@@ -107,8 +108,11 @@ tests_unit_test_cluster_nodes_LDADD = tests/unit/libunit.a lib/libcore.a lib/lib
 tests_unit_test_conf_SOURCES = tests/unit/test-conf.c
 tests_unit_test_conf_LDADD = tests/unit/libunit.a lib/libbase.a
 
+tests_unit_test_diskmode_SOURCES = tests/unit/test-diskmode.c
+tests_unit_test_diskmode_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
 tests_unit_test_domxml_SOURCES = tests/unit/test-domxml.c
-tests_unit_test_domxml_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libbase.a \
+tests_unit_test_domxml_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
 	$(LIBXML_LIBS)
 
 tests_unit_test_drive_SOURCES = tests/unit/test-drive.c clusterd/drive_policy.c clusterd/drive_facts.h

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/core/diskmode.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const caches[] = { "none",	   "directsync",   "default",
@@ -18,11 +20,17 @@ static bool cache_is_known(const char *cache)
 	return false;
 }
 
-static enum vmha_disk_mode answer(struct vmha_str *why, enum vmha_disk_mode mode, const char *text,
-				  const char *name)
+static enum vmha_disk_mode __attribute__((format(printf, 3, 4)))
+answer(struct vmha_str *why, enum vmha_disk_mode mode, const char *fmt, ...)
 {
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	if (why) {
-		(void)vmha_str_add(why, text, name);
+		(void)vmha_str_add(why, "%s", text);
 	}
 	return mode;
 }
@@ -38,10 +46,11 @@ static enum vmha_disk_mode cached_judge(const struct vmha_disk_facts *d, const c
 			      cache);
 	}
 	if (d->coherent) {
-		return answer(why, VMHA_DISK_NOTED,
-			      "has cache mode '%s': GFS2 keeps it safe, but a write that fails is "
-			      "told late or never, and its pages are cached twice: 'none' is better",
-			      cache);
+		return answer(
+			why, VMHA_DISK_NOTED,
+			"has cache mode '%s': GFS2 keeps it safe, but a write that fails is "
+			"told late or never, and its pages are cached twice: 'none' is better",
+			cache);
 	}
 	return answer(why, VMHA_DISK_UNSAFE,
 		      "has cache mode '%s': another node could read stale data after a move, and a "
@@ -61,8 +70,8 @@ enum vmha_disk_mode vmha_disk_judge(const struct vmha_disk_facts *d, struct vmha
 	}
 	if (d->transient) {
 		return answer(why, VMHA_DISK_REFUSED,
-			      "is %s: its changes are on one node, so such a VM cannot move",
-			      "<transient/>");
+			      "is <transient/>: its changes are on one node, so such a VM cannot "
+			      "move");
 	}
 	if (d->cache && !cache_is_known(d->cache)) {
 		return answer(why, VMHA_DISK_REFUSED,
@@ -71,10 +80,11 @@ enum vmha_disk_mode vmha_disk_judge(const struct vmha_disk_facts *d, struct vmha
 			      cache);
 	}
 	if (vmha_str_eq(d->io, "native") && !direct) {
-		return answer(why, VMHA_DISK_REFUSED,
-			      "has io='native', which QEMU refuses with cache mode '%s': set <driver "
-			      "cache='none'/>, or io='threads'",
-			      cache);
+		return answer(
+			why, VMHA_DISK_REFUSED,
+			"has io='native', which QEMU refuses with cache mode '%s': set <driver "
+			"cache='none'/>, or io='threads'",
+			cache);
 	}
 	if (!d->medium || d->readonly || direct) {
 		return VMHA_DISK_SAFE; /* what nobody writes cannot be stale */

@@ -15,12 +15,13 @@
  * With the others
  *   - the target may read what its own page cache still has, not what the source wrote: libvirt 9.0
  *     (qemuMigrationSrcIsSafe()) refuses or relies on QEMU dropping the target's cache;
- *   - a QEMU that sanlock has killed because its lease was lost still has pages in its node's cache,
- *     and the kernel writes them when the storage is back, over what the next owner wrote.
- * GFS2 has one page cache in the cluster, as it were: DLM lets a node cache pages only while nobody
- * else uses the file, and a node that is out of the cluster writes nothing.  libvirt knows it as a
+ *   - a QEMU that sanlock has killed because its lease was lost still has pages in its node's
+ * cache, and the kernel writes them when the storage is back, over what the next owner wrote. GFS2
+ * has one page cache in the cluster, as it were: DLM lets a node cache pages only while nobody else
+ * uses the file, and a node that is out of the cluster writes nothing.  libvirt knows it as a
  * cluster file system and takes every mode for safe.  cache='unsafe' is not: it ignores the guest's
- * flushes, so that a guest whose node is lost comes back on disks that lack what it had made sure of.
+ * flushes, so that a guest whose node is lost comes back on disks that lack what it had made sure
+ * of.
  */
 enum vmha_disk_mode {
 	VMHA_DISK_SAFE,
@@ -45,8 +46,8 @@ struct vmha_disk_facts {
 enum vmha_disk_mode vmha_disk_judge(const struct vmha_disk_facts *facts, struct vmha_str *why);
 
 /**
- * What an image is, by its first bytes.  Not by qemu-img: what stands at the beginning of a raw disk
- * was written by a guest, and a header may name files for whoever opens it.
+ * What an image is, by its first bytes.  Not by qemu-img: what stands at the beginning of a raw
+ * disk was written by a guest, and a header may name files for whoever opens it.
  * @return "qcow2", "qed", "vmdk", "vdi", "vhdx", or NULL: anything else, so raw
  */
 const char *vmha_image_format(const void *head, size_t len);

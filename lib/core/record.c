@@ -43,7 +43,7 @@ static const struct field role_fields[] = {
 	TEXT(vmha_role_record, name),	    TEXT(vmha_role_record, uuid),
 	TEXT(vmha_role_record, volume),	    TEXT(vmha_role_record, lease_id),
 	TEXT(vmha_role_record, lease_path), U64(vmha_role_record, lease_offset),
-	{ NULL, FIELD_TEXT, 0, 0 },
+	U64(vmha_role_record, unsafe),	    { NULL, FIELD_TEXT, 0, 0 },
 };
 
 static const struct field owner_fields[] = {
@@ -292,6 +292,7 @@ static const struct {
 	const char *key;
 	const char *value;
 } defaults[] = {
+	{ VMHA_RECORD_ROLE, "unsafe", "0" },
 	{ VMHA_RECORD_VOLUME, "type", "dir" },
 	{ VMHA_RECORD_VOLUME, "lock", "sanlock" },
 };

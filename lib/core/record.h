@@ -30,6 +30,7 @@ struct vmha_role_record {
 	char lease_id[VMHA_ID_SIZE]; /* random, made with the lease: tells a re-created one apart */
 	char lease_path[VMHA_PATH_SIZE];
 	uint64_t lease_offset; /* bytes */
+	uint64_t unsafe;       /* 1: made with --unsafe; a record without it: 0 */
 };
 
 /** Who has a QEMU process for the role, paused ones too: <vol>/<vm>/<vm>.owner. */

@@ -141,6 +141,7 @@ static void disk_clear(struct vmha_domxml_disk *d)
 	free(d->source);
 	free(d->target);
 	free(d->cache);
+	free(d->io);
 	free(d->driver);
 }
 
@@ -157,6 +158,7 @@ static int disk_read(xmlDoc *doc, xmlNode *node, struct vmha_domxml_disk *d)
 	}
 	d->target = xpath_text(doc, node, "target/@dev");
 	d->cache = xpath_text(doc, node, "driver/@cache");
+	d->io = xpath_text(doc, node, "driver/@io");
 	d->driver = xpath_text(doc, node, "driver/@type");
 	d->readonly = xpath_any(doc, node, "readonly") || vmha_str_eq(d->device, "cdrom");
 	d->shareable = xpath_any(doc, node, "shareable");

@@ -51,6 +51,7 @@ struct vmha_domxml_disk {
 	char *source; /* path; NULL: no medium */
 	char *target; /* "vda" */
 	char *cache;
+	char *io;
 	char *driver; /* format: "raw", "qcow2" */
 	bool readonly;
 	bool shareable;

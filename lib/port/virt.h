@@ -127,8 +127,8 @@ struct vmha_virt_migration;
 
 struct vmha_virt_migrate_options {
 	const char *address;  /* of the target: control and memory both use it */
-	bool shared_unsafe;   /* libvirt cannot see that the images are shared (volume of type dir):
-				 they are by declaration */
+	bool shared_unsafe;   /* libvirt cannot see that the images are shared (volume of type dir),
+				 or the role was made so:   they are by declaration */
 	unsigned int streams; /* parallel connections for the memory; 1: none */
 	const char *compression; /* of parallel streams: "zlib", "zstd"; NULL or "none": none */
 	bool tls;		 /* of the memory; control is always encrypted */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/core/volumetype.h"
 
 void vmha_findings_free(struct vmha_findings *f)
 {
@@ -45,6 +46,23 @@ void vmha_findings_warn(struct vmha_findings *f, const char *fmt, ...)
 	va_start(ap, fmt);
 	finding_add(&f->warnings, &f->warnings_count, fmt, ap);
 	va_end(ap);
+}
+
+void vmha_findings_disk(struct vmha_findings *f, const char *disk, enum vmha_disk_mode mode,
+			const struct vmha_disk_policy *policy, const char *why)
+{
+	if (mode == VMHA_DISK_SAFE) {
+		return;
+	}
+	if (mode == VMHA_DISK_NOTED) {
+		vmha_findings_warn(f, "disk %s %s", disk, why);
+	} else if (mode == VMHA_DISK_UNSAFE && policy->unsafe) {
+		vmha_findings_warn(f, "taken all the same (--unsafe): disk %s %s", disk, why);
+	} else {
+		vmha_findings_refuse(f, "disk %s %s%s", disk, why,
+				     mode == VMHA_DISK_UNSAFE ? " (--unsafe takes it all the same)"
+							      : "");
+	}
 }
 
 int vmha_findings_result(const struct vmha_findings *f, const char *what, struct vmha_err **err)
@@ -183,10 +201,36 @@ static bool path_on_volume(const char *path, const char *volume_dir)
 	       !vmha_str_starts(path + len, "/.vmha/"); /* ours: leases, health */
 }
 
+struct vmha_disk_policy vmha_disk_policy_of(const struct vmha_volume_record *volume, bool unsafe)
+{
+	return (struct vmha_disk_policy){
+		.coherent = vmha_str_eq(volume->type, vmha_volume_type_name(VMHA_VOLUME_TYPE_GFS2)),
+		.unsafe = unsafe,
+	};
+}
+
+enum vmha_disk_mode vmha_disk_check(const struct vmha_domxml_disk *disk,
+				    const struct vmha_disk_policy *policy, struct vmha_str *why)
+{
+	const struct vmha_disk_facts facts = {
+		.device = disk->device,
+		.cache = disk->cache,
+		.io = disk->io,
+		.medium = disk->source != NULL,
+		.readonly = disk->readonly,
+		.transient = disk->transient,
+		.coherent = policy->coherent && vmha_str_eq(disk->type, "file"),
+	};
+
+	return vmha_disk_judge(&facts, why);
+}
+
 static void disk_check(const struct vmha_domxml_disk *d, const char *volume_dir,
-		       struct vmha_findings *f)
+		       const struct vmha_disk_policy *policy, struct vmha_findings *f)
 {
 	const char *name = d->target ? d->target : "?";
+	vmha_autostr struct vmha_str why = { 0 };
+	enum vmha_disk_mode mode;
 
 	if (!vmha_str_eq(d->type, "file") && !vmha_str_eq(d->type, "block")) {
 		vmha_findings_refuse(f,
@@ -204,28 +248,14 @@ static void disk_check(const struct vmha_domxml_disk *d, const char *volume_dir,
 		vmha_findings_refuse(f, "disk %s: %s is not on the volume: move it under %s/", name,
 				     d->source, volume_dir);
 	}
-	if (vmha_str_eq(d->device, "lun")) {
-		vmha_findings_refuse(
-			f, "disk %s: device='lun' passes the host's SCSI through: use 'disk'",
-			name);
-	}
-	if (d->transient) {
-		vmha_findings_refuse(f, "disk %s is <transient/>: such a VM cannot move", name);
-	}
 	if (d->shareable) {
 		vmha_findings_warn(f,
 				   "disk %s is <shareable/>: its lease protects this VM only, not "
 				   "the others that use it",
 				   name);
 	}
-	if (!d->readonly && !vmha_str_eq(d->cache, "none") &&
-	    !vmha_str_eq(d->cache, "directsync")) {
-		vmha_findings_refuse(
-			f,
-			"disk %s has cache mode '%s': another node could read stale data "
-			"after a move: set <driver cache='none'/>",
-			name, d->cache ? d->cache : "default (writeback)");
-	}
+	mode = vmha_disk_check(d, policy, &why);
+	vmha_findings_disk(f, name, mode, policy, why.text);
 }
 
 static void nic_check(const struct vmha_domxml_nic *n, struct vmha_findings *f)
@@ -338,7 +368,7 @@ static void identity_check(const struct vmha_domxml *dom, const char *name, stru
 }
 
 void vmha_domain_check(const struct vmha_domxml *dom, const char *name, const char *volume_dir,
-		       struct vmha_findings *f)
+		       const struct vmha_disk_policy *policy, struct vmha_findings *f)
 {
 	const struct vmha_domxml_disk *disks;
 	size_t count;
@@ -347,7 +377,7 @@ void vmha_domain_check(const struct vmha_domxml *dom, const char *name, const ch
 	identity_check(dom, name, f);
 	disks = vmha_domxml_disks(dom, &count);
 	for (i = 0; i < count; i++) {
-		disk_check(&disks[i], volume_dir, f);
+		disk_check(&disks[i], volume_dir, policy, f);
 	}
 	nics_check(dom, f);
 	rules_check(dom, f);
@@ -357,12 +387,14 @@ void vmha_domain_check(const struct vmha_domxml *dom, const char *name, const ch
 	boot_file_check(dom, "/domain/os/dtb", "device tree", volume_dir, f);
 }
 
-/* By one name, or by two: a link and what it leads to. */
-static bool same_image(const char *a, const char *b)
+bool vmha_image_is_same(const char *a, const char *b)
 {
 	struct stat x;
 	struct stat y;
 
+	if (strcmp(a, b) == 0) {
+		return true;
+	}
 	if (stat(a, &x) < 0 || stat(b, &y) < 0) {
 		return false;
 	}
@@ -390,7 +422,7 @@ static void pair_disks(const struct vmha_domxml *dom, const struct vmha_domxml *
 
 			if (!a[i].source || !b[j].source || (a[i].readonly && b[j].readonly) ||
 			    (a[i].shareable && b[j].shareable) ||
-			    (!same && !same_image(a[i].source, b[j].source))) {
+			    (!same && !vmha_image_is_same(a[i].source, b[j].source))) {
 				continue;
 			}
 			vmha_findings_refuse(f, "disk %s: %s is %s role %s%s%s",

@@ -54,10 +54,19 @@ static int target_check(const struct vmha_action *act, const struct vmha_moving 
 	return 0;
 }
 
-/* libvirt trusts only some file systems to be shared; a volume is, by declaration */
-static bool volume_needs_unsafe(const struct vmha_action *act)
+/* libvirt trusts only some file systems to be shared; a volume is, by declaration.  And an
+ * administrator may have insisted on disks that it takes for unsafe to move. */
+static bool needs_unsafe(const struct vmha_action *act, const struct vmha_moving *m)
 {
 	struct vmha_volume_record vol = { 0 };
+
+	if (act->rec.unsafe) {
+		vmha_log(VMHA_LOG_WARNING,
+			 "mig=%s vm=%s its disks may be unsafe to move: moved all the same, for it "
+			 "was made a role with --unsafe",
+			 m->rec.trace, act->role.name);
+		return true;
+	}
 
 	return vmha_volume_load(act->role.volume, VMHA_VOLUME_RECORD, &vol, NULL) < 0 ||
 	       vmha_str_eq(vol.type, "dir");
@@ -360,7 +369,7 @@ int vmha_live_run(const struct vmha_action *act, struct vmha_moving *moving,
 		return refuse(&l, VMHA_EVENT_REFUSED, vmha_err_text(e), err);
 	}
 	l.options = (struct vmha_virt_migrate_options){
-		.shared_unsafe = volume_needs_unsafe(act),
+		.shared_unsafe = needs_unsafe(act, moving),
 		.streams = plan->streams,
 		.compression = plan->compression,
 		.tls = plan->tls,

@@ -14,7 +14,9 @@
 #include "lib/port/domxml.h"
 #include "lib/port/virt.h"
 #include "lib/role/connect.h"
+#include "lib/role/domcheck.h"
 #include "lib/role/peers.h"
+#include "lib/role/volume.h"
 
 #define MIB	     (1024ULL * 1024)
 #define MARGIN_BYTES (128 * MIB) /* QEMU itself, and what the host needs to breathe */
@@ -232,11 +234,32 @@ static void check_libvirt(struct list *l, const struct vmha_virt_needs *nics, si
 
 /* --- disks, volume -------------------------------------------------------------------------- */
 
+/* A definition can be changed by hand, or be of a release that knew less. */
+static void check_mode(struct list *l, const struct vmha_domxml_disk *disk,
+		       const struct vmha_disk_policy *policy)
+{
+	vmha_autostr struct vmha_str why = { 0 };
+	enum vmha_disk_mode mode = vmha_disk_check(disk, policy, &why);
+
+	if (mode == VMHA_DISK_REFUSED || (mode == VMHA_DISK_UNSAFE && !policy->unsafe)) {
+		refuse(l, "disk", "disk %s of %s %s", disk->target ? disk->target : "?",
+		       l->act->role.name, why.text);
+	} else {
+		add(l, "disk", NULL);
+	}
+}
+
 static void check_disks(struct list *l)
 {
+	struct vmha_volume_record volume = { 0 };
+	struct vmha_disk_policy policy;
 	size_t count = 0;
 	size_t i;
 	const struct vmha_domxml_disk *disks = vmha_domxml_disks(l->dom, &count);
+
+	/* a volume that cannot be read is refused by its own check */
+	(void)vmha_volume_load(l->act->role.volume, VMHA_VOLUME_RECORD, &volume, NULL);
+	policy = vmha_disk_policy_of(&volume, l->act->rec.unsafe);
 
 	for (i = 0; i < count; i++) {
 		if (!disks[i].source) {
@@ -246,7 +269,7 @@ static void check_disks(struct list *l)
 			refuse(l, "disk", "%s does not have %s (%s)", l->act->node, disks[i].source,
 			       strerror(errno));
 		} else {
-			add(l, "disk", NULL);
+			check_mode(l, &disks[i], &policy);
 		}
 	}
 }

@@ -251,6 +251,8 @@ static const struct {
 	{ "on_crash rename", TOP("<on_crash>rename-restart</on_crash>"), "<on_crash>" },
 };
 
+static const struct vmha_disk_policy policy = { 0 };
+
 static void every_domain_is_judged(void)
 {
 	size_t i;
@@ -259,7 +261,7 @@ static void every_domain_is_judged(void)
 		vmha_autofindings struct vmha_findings f = { 0 };
 		vmha_autodomxml struct vmha_domxml *dom = parsed(domains[i].xml);
 
-		vmha_domain_check(dom, "web1", VOLUME_DIR, &f);
+		vmha_domain_check(dom, "web1", VOLUME_DIR, &policy, &f);
 		printf("# %s: %s\n", domains[i].what,
 		       f.refusals.text ? f.refusals.text : "accepted");
 		if (domains[i].refusal) {
@@ -268,6 +270,38 @@ static void every_domain_is_judged(void)
 			CHECK_STR(f.refusals.text, NULL);
 		}
 	}
+}
+
+static void unsafe_takes_what_could_go_wrong_only(void)
+{
+	const struct vmha_disk_policy unsafe = { .unsafe = true };
+	const struct vmha_volume_record gfs2 = { .type = "gfs2" };
+	const struct vmha_disk_policy coherent = vmha_disk_policy_of(&gfs2, false);
+	vmha_autodomxml struct vmha_domxml *writeback =
+		parsed(DEVICES(DISK_WITH("cache='writeback'", VOLUME_DIR "/d.img") NIC));
+	vmha_autodomxml struct vmha_domxml *native = parsed(
+		DEVICES(DISK_WITH("cache='writeback' io='native'", VOLUME_DIR "/d.img") NIC));
+	vmha_autofindings struct vmha_findings plain = { 0 };
+	vmha_autofindings struct vmha_findings taken = { 0 };
+	vmha_autofindings struct vmha_findings never = { 0 };
+	vmha_autofindings struct vmha_findings noted = { 0 };
+	const struct vmha_domxml_disk *disks;
+	size_t count;
+
+	vmha_domain_check(writeback, "web1", VOLUME_DIR, &policy, &plain);
+	CHECK_HAS(plain.refusals.text, "(--unsafe takes it all the same)");
+	vmha_domain_check(writeback, "web1", VOLUME_DIR, &unsafe, &taken);
+	CHECK_INT(taken.refusals_count, 0);
+	CHECK_HAS(taken.warnings.text, "taken all the same (--unsafe): disk vda");
+	vmha_domain_check(native, "web1", VOLUME_DIR, &unsafe, &never);
+	CHECK_INT(never.refusals_count, 1);
+	CHECK(coherent.coherent && !coherent.unsafe);
+	vmha_domain_check(writeback, "web1", VOLUME_DIR, &coherent, &noted);
+	CHECK_INT(noted.refusals_count, 0);
+	CHECK_HAS(noted.warnings.text, "GFS2 keeps it safe");
+	disks = vmha_domxml_disks(native, &count);
+	CHECK_STR(disks[0].io, "native");
+	CHECK_INT(vmha_disk_check(&disks[0], &unsafe, NULL), VMHA_DISK_REFUSED);
 }
 
 static void two_roles_must_differ(void)
@@ -355,6 +389,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(lease_goes_in_and_comes_back),
 	UNIT_TEST(name_and_uuid_can_be_set),
 	UNIT_TEST(every_domain_is_judged),
+	UNIT_TEST(unsafe_takes_what_could_go_wrong_only),
 	UNIT_TEST(two_roles_must_differ),
 	UNIT_TEST(all_refusals_come_at_once),
 	UNIT_TEST(paths_under_a_directory),
