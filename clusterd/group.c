@@ -86,7 +86,8 @@ static void changed(struct clusterd_group *g, bool soon)
 static bool is_transient(enum vmha_cevent_type type)
 {
 	return type == VMHA_CEVENT_REPORT || type == VMHA_CEVENT_REACH ||
-	       type == VMHA_CEVENT_INTERFACES || type == VMHA_CEVENT_GUESTS;
+	       type == VMHA_CEVENT_INTERFACES || type == VMHA_CEVENT_GUESTS ||
+	       type == VMHA_CEVENT_VOLUME;
 }
 
 static void effects_tell(struct clusterd_group *g)

@@ -36,6 +36,7 @@ lib_libcore_a_SOURCES = \
 	lib/core/network_pair.c lib/core/network_pair.h \
 	lib/core/network_settings.c \
 	lib/core/plan.h \
+	lib/core/volumeword.h \
 	lib/core/record.c lib/core/record.h \
 	lib/core/settings.c lib/core/settings.h \
 	lib/core/stall.c lib/core/stall.h \
@@ -51,6 +52,7 @@ lib_libport_a_SOURCES = \
 	lib/port/cib.c lib/port/cib.h \
 	lib/port/codec.c lib/port/codec.h \
 	lib/port/codec_field.c lib/port/codec_field.h \
+	lib/port/codec_parts.c lib/port/codec_parts.h \
 	lib/port/netlink.c lib/port/netlink.h \
 	lib/port/nodes.c lib/port/nodes.h \
 	lib/port/cmap.c lib/port/cmap.h \

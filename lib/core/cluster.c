@@ -264,6 +264,14 @@ static int event_journal(struct cl_turn *t)
 	return 0;
 }
 
+static int event_volume(struct cl_turn *t)
+{
+	if (!*t->ev->volume.volume) {
+		return cl_refuse(t, -EINVAL, "which volume?");
+	}
+	return 0;
+}
+
 typedef int (*handler)(struct cl_turn *t);
 
 static const handler handlers[VMHA_CEVENTS_COUNT] = {
@@ -293,6 +301,7 @@ static const handler handlers[VMHA_CEVENTS_COUNT] = {
 	[VMHA_CEVENT_DRAIN_STATE] = cl_event_drain_state,
 	[VMHA_CEVENT_RESUME] = cl_event_resume,
 	[VMHA_CEVENT_FORGET] = cl_event_forget,
+	[VMHA_CEVENT_VOLUME] = event_volume,
 	[VMHA_CEVENT_JOURNAL] = event_journal,
 };
 
@@ -301,6 +310,9 @@ static bool is_readable(const struct vmha_cluster *st, const struct vmha_cevent 
 {
 	if (ev->type == VMHA_CEVENT_GUESTS) {
 		return vmha_cluster_can(st, VMHA_CAN_GUESTS);
+	}
+	if (ev->type == VMHA_CEVENT_VOLUME) {
+		return vmha_cluster_can(st, VMHA_CAN_VOLUME);
 	}
 	return ev->type != VMHA_CEVENT_REPORT || ev->report.state != VMHA_MOVE_POSTCOPY ||
 	       vmha_cluster_can(st, VMHA_CAN_POSTCOPY);

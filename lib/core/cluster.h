@@ -12,6 +12,7 @@
 #include "lib/core/network.h"
 #include "lib/core/record.h"
 #include "lib/core/settings.h"
+#include "lib/core/volumeword.h"
 
 /*
  * The state that every clusterd computes for itself from one totally ordered stream of events
@@ -211,7 +212,6 @@ enum vmha_drain_policy {
 #undef X
 		VMHA_DRAIN_POLICIES_COUNT
 };
-
 #define VMHA_DRAIN_ROLES(X)                                                                        \
 	X(WAITING) /* no move of it is open */                                                     \
 	X(MOVING)                                                                                  \
@@ -290,7 +290,7 @@ struct vmha_cluster {
 
 /* --- events --------------------------------------------------------------------------------- */
 
-#define VMHA_CLUSTER_PROTO 2U /* what this release speaks */
+#define VMHA_CLUSTER_PROTO 3U /* what this release speaks */
 
 /*
  * What came to the machine later, and with which protocol.  While a member speaks an older one all
@@ -309,7 +309,8 @@ struct vmha_cluster {
 	X(TARGET_END, 2)  /* AGENT_END of a quick move's target */                                 \
 	X(BY_VOLUME, 2)	  /* a live move that was saved is a quick one */                          \
 	X(GUESTS, 2)	  /* GUESTS */                                                             \
-	X(POSTCOPY, 2)	  /* REPORT with POSTCOPY */
+	X(POSTCOPY, 2)	  /* REPORT with POSTCOPY */                                               \
+	X(VOLUME, 3)	  /* VOLUME */
 enum vmha_cfeature {
 #define X(name_, since_) VMHA_CAN_##name_,
 	VMHA_CFEATURES(X)
@@ -346,6 +347,7 @@ enum vmha_cfeature {
 	X(DRAIN_STATE, true) /* drain: node, state, reason */                                      \
 	X(RESUME, true)	     /* drain: node, failback, requester */                                \
 	X(FORGET, true)	     /* node: not a node of the cluster any more */                        \
+	X(VOLUME, true)	     /* volume: a word between nodes, nothing of the state */              \
 	X(JOURNAL, true)     /* journal */
 
 enum vmha_cevent_type {
@@ -362,7 +364,6 @@ enum vmha_leave {
 #undef X
 		VMHA_LEAVES_COUNT
 };
-
 #define VMHA_LEVELS(X) X(info) X(warning) X(error)
 enum vmha_level {
 #define X(name_) VMHA_LEVEL_##name_,
@@ -456,6 +457,7 @@ struct vmha_cevent {
 	struct vmha_attempt attempt;
 	struct vmha_mig_stats stats;
 	struct vmha_cdrain drain;
+	struct vmha_cvolume volume;
 	struct vmha_cjournal journal;
 	const struct vmha_setting_pair *settings;
 	size_t settings_count;
@@ -585,6 +587,7 @@ bool vmha_mig_may_cancel(const struct vmha_mig *mig);
 	X(vmha_drain_role_state)                                                                   \
 	X(vmha_cevent_type)                                                                        \
 	X(vmha_leave)                                                                              \
+	X(vmha_volume_word)                                                                        \
 	X(vmha_level)
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type's name takes none */
 #define X(enum_)                                                                                   \

@@ -38,6 +38,7 @@ static const char *const vmha_drain_policy_names[] = { VMHA_DRAIN_POLICIES(FIRST
 static const char *const vmha_drain_role_state_names[] = { VMHA_DRAIN_ROLES(FIRST) };
 static const char *const vmha_cevent_type_names[] = { VMHA_CEVENTS(FIRST) };
 static const char *const vmha_leave_names[] = { VMHA_LEAVES(FIRST) };
+static const char *const vmha_volume_word_names[] = { VMHA_VOLUME_WORDS(FIRST) };
 static const char *const vmha_level_names[] = { VMHA_LEVELS(FIRST) };
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type's name takes none */

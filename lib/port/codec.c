@@ -8,6 +8,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/port/codec_field.h"
+#include "lib/port/codec_parts.h"
 
 /* --- names ---------------------------------------------------------------------------------- */
 
@@ -47,31 +48,6 @@ X(vmha_move_state)
 #define WORD_MAX INT64_MAX /* of what JSON and jansson can hold */
 
 /* --- parts ---------------------------------------------------------------------------------- */
-
-static const struct codec_field attempt_fields[] = {
-	F_TEXT(struct vmha_attempt, network),
-	F_TEXT(struct vmha_attempt, address),
-	F_BOOL(struct vmha_attempt, ok),
-	F_TEXT(struct vmha_attempt, error),
-};
-static const struct codec_object attempt_object = OBJECT(attempt_fields);
-
-static const struct codec_field progress_fields[] = {
-	F_UINT(struct vmha_progress, percent, 100),
-	F_UINT(struct vmha_progress, processed_bytes, WORD_MAX),
-	F_UINT(struct vmha_progress, remaining_bytes, WORD_MAX),
-	F_UINT(struct vmha_progress, rate_bps, WORD_MAX),
-	F_UINT(struct vmha_progress, dirty_bps, WORD_MAX),
-	F_SINT(struct vmha_progress, eta_ms, -1, WORD_MAX),
-};
-static const struct codec_object progress_object = OBJECT(progress_fields);
-
-static const struct codec_field stats_fields[] = {
-	F_SINT(struct vmha_mig_stats, total_ms, -1, WORD_MAX),
-	F_SINT(struct vmha_mig_stats, blackout_ms, -1, WORD_MAX),
-	F_SINT(struct vmha_mig_stats, bytes, -1, WORD_MAX),
-};
-static const struct codec_object stats_object = OBJECT(stats_fields);
 
 static const struct codec_field iface_fields[] = {
 	F_TEXT(struct vmha_iface, ifname),	F_TEXT(struct vmha_iface, address),
@@ -141,14 +117,14 @@ static const struct codec_field mig_fields[] = {
 	F_UINT(struct vmha_mig, performer, ID_MAX),
 	F_TEXT(struct vmha_mig, network),
 	F_TEXT(struct vmha_mig, address),
-	F_OBJECT(struct vmha_mig, progress, progress_object),
-	F_OBJECT(struct vmha_mig, stats, stats_object),
+	F_OBJECT(struct vmha_mig, progress, codec_progress),
+	F_OBJECT(struct vmha_mig, stats, codec_stats),
 	F_TEXT(struct vmha_mig, reason),
 	F_SINT(struct vmha_mig, enqueued_ms, 0, WORD_MAX),
 	F_SINT(struct vmha_mig, begun_ms, 0, WORD_MAX),
 	F_SINT(struct vmha_mig, ended_ms, 0, WORD_MAX),
 	F_UINT(struct vmha_mig, ended_seq, WORD_MAX),
-	F_ARRAY(struct vmha_mig, networks, networks_count, attempt_object),
+	F_ARRAY(struct vmha_mig, networks, networks_count, codec_attempt),
 };
 static const struct codec_object mig_object = OBJECT(mig_fields);
 
@@ -234,7 +210,7 @@ static const struct codec_field report_fields[] = {
 	F_ENUM(struct vmha_creport, state, vmha_move_state),
 	F_TEXT(struct vmha_creport, network),
 	F_TEXT(struct vmha_creport, address),
-	F_OBJECT(struct vmha_creport, progress, progress_object),
+	F_OBJECT(struct vmha_creport, progress, codec_progress),
 };
 static const struct codec_object report_object = OBJECT(report_fields);
 
@@ -271,9 +247,10 @@ static const struct codec_object journal_object = OBJECT(journal_fields);
 	X(enqueue, F_OBJECT(struct vmha_cevent, enqueue, enqueue_object))                          \
 	X(mig, F_OBJECT(struct vmha_cevent, mig, migevent_object))                                 \
 	X(report, F_OBJECT(struct vmha_cevent, report, report_object))                             \
-	X(attempt, F_OBJECT(struct vmha_cevent, attempt, attempt_object))                          \
-	X(stats, F_OBJECT(struct vmha_cevent, stats, stats_object))                                \
+	X(attempt, F_OBJECT(struct vmha_cevent, attempt, codec_attempt))                           \
+	X(stats, F_OBJECT(struct vmha_cevent, stats, codec_stats))                                 \
 	X(drain, F_OBJECT(struct vmha_cevent, drain, drain_object))                                \
+	X(volume, F_OBJECT(struct vmha_cevent, volume, codec_volume))                              \
 	X(journal, F_OBJECT(struct vmha_cevent, journal, journal_object))
 
 enum part {
@@ -312,6 +289,7 @@ static const unsigned int has[VMHA_CEVENTS_COUNT] = {
 	[VMHA_CEVENT_DRAIN_STATE] = HAS(drain),
 	[VMHA_CEVENT_RESUME] = HAS(drain),
 	[VMHA_CEVENT_FORGET] = HAS(node),
+	[VMHA_CEVENT_VOLUME] = HAS(volume),
 	[VMHA_CEVENT_JOURNAL] = HAS(journal),
 };
 

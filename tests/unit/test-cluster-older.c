@@ -67,6 +67,26 @@ static void what_it_cannot_read_does_not_count(void)
 	fixture_end(&f);
 }
 
+static void words_of_volumes_wait_for_all(void)
+{
+	struct vmha_cevent e = {
+		.type = VMHA_CEVENT_VOLUME,
+		.from = 1,
+		.volume = { .word = VMHA_VOLUME_WORD_OWNER, .volume = "vol1", .epoch = 3 }
+	};
+	struct fixture f;
+
+	begin(&f);
+	says(&f, 2);
+	CHECK_INT(fixture_apply(&f, &e), -EOPNOTSUPP);
+	says(&f, 3);
+	CHECK_INT(fixture_apply(&f, &e), 0);
+	CHECK_INT(f.fx.count, 0);
+	e.volume.volume[0] = '\0';
+	CHECK_INT(fixture_apply(&f, &e), -EINVAL);
+	fixture_end(&f);
+}
+
 /* To the older one it is a copy, which can be cancelled. */
 static void a_postcopy_stays_a_copy(void)
 {
@@ -190,9 +210,13 @@ static void nothing_is_stuck(void)
 }
 
 static const struct unit_test tests[] = {
-	UNIT_TEST(each_feature_waits_for_all), UNIT_TEST(what_it_cannot_read_does_not_count),
-	UNIT_TEST(a_postcopy_stays_a_copy),    UNIT_TEST(a_saved_move_keeps_its_mode_and_source),
-	UNIT_TEST(what_is_superseded_says_so), UNIT_TEST(a_failed_role_waits_again),
+	UNIT_TEST(each_feature_waits_for_all),
+	UNIT_TEST(what_it_cannot_read_does_not_count),
+	UNIT_TEST(words_of_volumes_wait_for_all),
+	UNIT_TEST(a_postcopy_stays_a_copy),
+	UNIT_TEST(a_saved_move_keeps_its_mode_and_source),
+	UNIT_TEST(what_is_superseded_says_so),
+	UNIT_TEST(a_failed_role_waits_again),
 	UNIT_TEST(nothing_is_stuck),
 };
 UNIT_MAIN(tests)
