@@ -46,6 +46,7 @@ cli_vmha_SOURCES = \
 	cli/volume.c cli/volume.h \
 	cli/volume_create.c \
 	cli/volume_lock.c \
+	cli/volume_owner.c \
 	cli/volume_show.c \
 	cli/volume_storage.c \
 	cli/watch.c cli/watch.h

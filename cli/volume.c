@@ -48,5 +48,15 @@ const struct vmha_command vmha_commands_volume[] = {
 		vmha_volume_show,
 		false,
 	},
+	{
+		"volume move",
+		"NAME NODE",
+		"Let another node coordinate a volume",
+		"The coordinator does the volume's chores; VMs and their storage are not touched.\n"
+		"NODE has to have started the volume.  The others stand back for 10 s; if NODE is\n"
+		"lost meanwhile, one of them takes over then.\n",
+		vmha_volume_move,
+		false,
+	},
 	{ 0 },
 };

@@ -215,6 +215,11 @@ static json_t *started_json(const struct view *v)
 	return list;
 }
 
+static json_t *owner_json(const struct view *v)
+{
+	return v->here ? vmha_volume_owner_json(v->name, v->record.lock, &v->nodes) : json_object();
+}
+
 static json_t *volume_json(struct view *v, bool full)
 {
 	char place[VMHA_PATH_SIZE];
@@ -228,6 +233,12 @@ static json_t *volume_json(struct view *v, bool full)
 		      v->here ? json_integer((json_int_t)v->record.io_timeout_s) : json_null(),
 		      "started_on", started_json(v), "roles", roles_json(v->name), "space",
 		      space_json(v->name));
+	if (o) {
+		json_t *owner = owner_json(v);
+
+		(void)json_object_set(o, "owner_node", json_object_get(owner, "node"));
+		(void)json_object_set_new(o, "owner", owner);
+	}
 	if (o && full) {
 		(void)json_object_set_new(o, "resource",
 					  text_or_null(v->resource ? v->resource->id : NULL));
@@ -254,6 +265,24 @@ static void human_bytes(json_t *o)
 	}
 }
 
+/* "node2, epoch 3, by dlm" */
+static void human_owner(json_t *o)
+{
+	const json_t *owner = json_object_get(o, "owner");
+	const char *node = json_string_value(json_object_get(owner, "node"));
+	const char *lock = json_string_value(json_object_get(owner, "lock"));
+	const char *state = json_string_value(json_object_get(owner, "state"));
+	char text[512];
+
+	if (node) {
+		(void)snprintf(text, sizeof(text), "%s, epoch %lld, by its lock of %s", node,
+			       json_integer_value(json_object_get(owner, "epoch")), lock);
+	} else {
+		(void)snprintf(text, sizeof(text), "%s", state ? state : "not known here");
+	}
+	(void)json_object_set_new(o, "owner_text", json_string(text));
+}
+
 static int list_add(json_t *list, const char *name)
 {
 	__attribute__((cleanup(view_free))) struct view v = { 0 };
@@ -273,6 +302,7 @@ int vmha_volume_list(int argc, char **argv, struct vmha_err **err)
 		{ "VOLUME", "name" },
 		{ "PATH", "path" },
 		{ "IO_TIMEOUT", "io_timeout_s" },
+		{ "OWNER NODE", "owner_node" },
 		{ "STARTED ON", "started_on" },
 		{ "ROLES", "roles" },
 		{ "FREE", "free" },
@@ -376,6 +406,7 @@ int vmha_volume_show(int argc, char **argv, struct vmha_err **err)
 		{ "Path", "path" },
 		{ "Resource", "resource" },
 		{ "Started on", "started_on" },
+		{ "Owner node", "owner_text" },
 		{ "io_timeout (s)", "io_timeout_s" },
 		{ "Free", "free" },
 		{ "Roles", "roles" },
@@ -398,6 +429,7 @@ int vmha_volume_show(int argc, char **argv, struct vmha_err **err)
 		return vmha_output_json(o);
 	}
 	human_bytes(o);
+	human_owner(o);
 	json_incref(o);
 	r = vmha_output_object(o, lines);
 	if (r == 0) {

@@ -41,6 +41,7 @@ struct clusterd {
 	struct clusterd_guests *guests;
 	struct clusterd_forget *forget;
 	struct clusterd_fence *fence;
+	struct clusterd_volumes *volumes;
 };
 
 /*
@@ -80,6 +81,7 @@ extern const struct clusterd_module clusterd_module_net;
 extern const struct clusterd_module clusterd_module_guests;
 extern const struct clusterd_module clusterd_module_forget;
 extern const struct clusterd_module clusterd_module_fence;
+extern const struct clusterd_module clusterd_module_volumes;
 
 /** Start them all; once. */
 int clusterd_modules_start(struct clusterd *c, struct vmha_err **err);

@@ -6,17 +6,20 @@
 #include <glib.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clusterd/clusterd.h"
 
 #define RESTART_S      2
+#define RESTART_MAX_S  60
 #define LINE_BYTES_MAX (4 << 20)
 #define READ_MAX       65536
 
 struct clusterd_linechild {
 	const char *program;
+	char *argument; /* NULL: none, and no back-off */
+	unsigned int restart_s;
+	gint64 started_us;
 	unsigned int silence_s;
 	clusterd_linechild_fn fn;
 	void *data;
@@ -120,6 +123,19 @@ static void pipes_close(struct clusterd_linechild *l)
 	g_string_truncate(l->line, 0);
 }
 
+/* @return seconds; longer each time, unless it did well for a while */
+static unsigned int restart_after(struct clusterd_linechild *l)
+{
+	unsigned int s = l->restart_s;
+
+	if (!l->argument ||
+	    g_get_monotonic_time() - l->started_us > (gint64)RESTART_MAX_S * G_USEC_PER_SEC) {
+		s = RESTART_S;
+	}
+	l->restart_s = MIN(2 * s, RESTART_MAX_S);
+	return s;
+}
+
 static void on_ended(GPid pid, gint status, gpointer data)
 {
 	struct clusterd_linechild *l = data;
@@ -129,13 +145,13 @@ static void on_ended(GPid pid, gint status, gpointer data)
 	l->child_watch = 0;
 	l->pid = 0;
 	pipes_close(l);
-	timer_set(l, RESTART_S, on_start);
+	timer_set(l, restart_after(l), on_start);
 	l->fn(NULL, l->data);
 }
 
 static void child_start(struct clusterd_linechild *l)
 {
-	char *argv[] = { (char *)(uintptr_t)l->program, NULL };
+	char *argv[] = { (char *)(uintptr_t)l->program, l->argument, NULL };
 	GError *error = NULL;
 
 	if (!g_spawn_async_with_pipes(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
@@ -145,21 +161,26 @@ static void child_start(struct clusterd_linechild *l)
 		l->pid = 0;
 		l->in = -1;
 		l->out = -1;
-		timer_set(l, RESTART_S, on_start);
+		timer_set(l, restart_after(l), on_start);
 		return;
 	}
+	l->started_us = g_get_monotonic_time();
 	(void)g_unix_set_fd_nonblocking(l->out, TRUE, NULL);
+	(void)g_unix_set_fd_nonblocking(l->in, TRUE, NULL);
 	l->out_watch = g_unix_fd_add(l->out, G_IO_IN | G_IO_HUP, on_output, l);
 	l->child_watch = g_child_watch_add(l->pid, on_ended, l);
 	heard(l);
 }
 
-struct clusterd_linechild *clusterd_linechild_new(const char *program, unsigned int silence_s,
-						  clusterd_linechild_fn fn, void *data)
+static struct clusterd_linechild *child_new(const char *program, const char *argument,
+					    unsigned int silence_s, clusterd_linechild_fn fn,
+					    void *data)
 {
 	struct clusterd_linechild *l = g_new0(struct clusterd_linechild, 1);
 
 	l->program = program;
+	l->argument = g_strdup(argument);
+	l->restart_s = RESTART_S;
 	l->silence_s = silence_s;
 	l->fn = fn;
 	l->data = data;
@@ -168,6 +189,35 @@ struct clusterd_linechild *clusterd_linechild_new(const char *program, unsigned 
 	l->line = g_string_new(NULL);
 	child_start(l);
 	return l;
+}
+
+struct clusterd_linechild *clusterd_linechild_new(const char *program, unsigned int silence_s,
+						  clusterd_linechild_fn fn, void *data)
+{
+	return child_new(program, NULL, silence_s, fn, data);
+}
+
+struct clusterd_linechild *clusterd_linechild_new_for(const char *program, const char *argument,
+						      clusterd_linechild_fn fn, void *data)
+{
+	return child_new(program, argument, 0, fn, data);
+}
+
+void clusterd_linechild_tell(struct clusterd_linechild *l, const char *line)
+{
+	size_t len = strlen(line);
+
+	if (l->in >= 0 && write(l->in, line, len) != (ssize_t)len) {
+		clusterd_log(VMHA_LOG_WARNING, "%s pid=%d does not read", l->program, (int)l->pid);
+	}
+}
+
+/* It may sleep in the kernel: its end is not waited for. */
+static void on_reaped(GPid pid, gint status, gpointer data)
+{
+	(void)status;
+	(void)data;
+	g_spawn_close_pid(pid);
 }
 
 void clusterd_linechild_free(struct clusterd_linechild *l)
@@ -184,9 +234,9 @@ void clusterd_linechild_free(struct clusterd_linechild *l)
 	pipes_close(l);
 	if (l->pid) {
 		(void)kill(l->pid, SIGKILL);
-		(void)waitpid(l->pid, NULL, 0);
-		g_spawn_close_pid(l->pid);
+		(void)g_child_watch_add(l->pid, on_reaped, NULL);
 	}
 	g_string_free(l->line, TRUE);
+	g_free(l->argument);
 	g_free(l);
 }

@@ -19,6 +19,14 @@ typedef void (*clusterd_linechild_fn)(const json_t *line, void *data);
  */
 struct clusterd_linechild *clusterd_linechild_new(const char *program, unsigned int silence_s,
 						  clusterd_linechild_fn fn, void *data);
+/**
+ * Likewise with one argument, copied.  Where it ends soon again it is restarted ever later, after a
+ * minute at most.
+ */
+struct clusterd_linechild *clusterd_linechild_new_for(const char *program, const char *argument,
+						      clusterd_linechild_fn fn, void *data);
+/** A line on its standard input; lost where it does not run now, or reads nothing. */
+void clusterd_linechild_tell(struct clusterd_linechild *l, const char *line);
 /** The process is killed, too. NULL is fine. */
 void clusterd_linechild_free(struct clusterd_linechild *l);
 

@@ -62,6 +62,7 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/service.c clusterd/service.h \
 	clusterd/sync.c \
 	clusterd/virtchild.c clusterd/virtchild.h \
+	clusterd/volumes.c clusterd/volumes_ops.c clusterd/volumes.h \
 	clusterd/worker.c clusterd/worker.h \
 	clusterd/worth.c
 clusterd_vmha_clusterd_LDADD = lib/libport.a lib/libcore.a lib/libbase.a \

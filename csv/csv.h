@@ -23,6 +23,8 @@ struct csv_params {
 	const char *id;		   /* NULL: not checked */
 	unsigned int io_timeout_s; /* 0: as the volume's record has it */
 	bool probe;
+	uint64_t epoch;		   /* vmha-coordinator only: the one asked for */
+	const char *vm;		   /* likewise: to be looked up */
 	struct vmha_mono deadline; /* a moment before Pacemaker's own time-out of this action */
 };
 
@@ -72,6 +74,14 @@ bool csv_mounted_own(const struct csv_params *p);
 int csv_mount_check(const struct csv_params *p, struct vmha_err **err);
 /** What a cluster file system that hangs waits for: " (words)" or "". @return @text */
 const char *csv_mount_trouble(const struct csv_params *p, char *text, size_t size);
+
+/**
+ * The volume's locks, once it is mounted: joins its DLM lockspace where it has one.
+ * @return 0; -EHOSTDOWN no DLM; -ETIMEDOUT
+ */
+int csv_locks_begin(const struct csv_params *p, struct vmha_err **err);
+/** Before it is unmounted: ends its coordinator on this node, leaves the lockspace. */
+int csv_locks_end(const struct csv_params *p, struct vmha_err **err);
 
 /** The volume's record, checked against the parameters: this very volume. */
 int csv_record_check(const struct csv_params *p, struct vmha_volume_record *ret_record,

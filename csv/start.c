@@ -215,6 +215,12 @@ enum vmha_ocf csv_start(const struct csv_params *p)
 		}
 		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}
+	if (csv_locks_begin(p, &err) < 0) {
+		if (mounted) {
+			(void)csv_umount(p, NULL);
+		}
+		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
+	}
 	rc = prepare_join(p, &err);
 	if (rc == OCF_SUCCESS) {
 		rc = join(p, mounted, &err);

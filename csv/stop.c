@@ -52,6 +52,9 @@ enum vmha_ocf csv_stop(const struct csv_params *p)
 	if (rc != OCF_SUCCESS) {
 		return rc;
 	}
+	if (csv_locks_end(p, &err) < 0) {
+		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
+	}
 	r = csv_ask(csv_ask_leave, p, p->deadline, &answer, NULL);
 	if (r == -ECONNREFUSED || r == -ETIMEDOUT) {
 		/* no VM is here: others may have the leases as soon as they see them expire */

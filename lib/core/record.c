@@ -113,6 +113,12 @@ static const struct field intent_fields[] = {
 	{ NULL, FIELD_TEXT, 0, 0 },
 };
 
+static const struct field coordinator_fields[] = {
+	TEXT(vmha_coordinator_record, node), U64(vmha_coordinator_record, host_id),
+	U64(vmha_coordinator_record, epoch), I64(vmha_coordinator_record, since_s),
+	{ NULL, FIELD_TEXT, 0, 0 },
+};
+
 static const struct {
 	const char *name;
 	const struct field *fields;
@@ -127,6 +133,8 @@ static const struct {
 	[VMHA_RECORD_VOLUME] = { "volume", volume_fields, sizeof(struct vmha_volume_record) },
 	[VMHA_RECORD_JOINED] = { "joined", joined_fields, sizeof(struct vmha_joined_record) },
 	[VMHA_RECORD_HEALTH] = { "health", health_fields, sizeof(struct vmha_health_record) },
+	[VMHA_RECORD_COORDINATOR] = { "coordinator", coordinator_fields,
+				      sizeof(struct vmha_coordinator_record) },
 	[VMHA_RECORD_INTENT] = { "intent", intent_fields, sizeof(struct vmha_intent_record) },
 };
 

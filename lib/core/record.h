@@ -119,6 +119,8 @@ struct vmha_volume_record {
 	uint64_t io_timeout_s;
 };
 
+#define VMHA_CSV_RUN_DIR "/run/vmha/csv"
+
 /** A volume in use on this node: /run/vmha/csv/<volume>.joined, written by ocf:vmha:csv. */
 struct vmha_joined_record {
 	char name[VMHA_NAME_SIZE];
@@ -136,6 +138,14 @@ struct vmha_health_record {
 	uint64_t start_ticks;
 };
 
+/** Who coordinates a volume: <vol>/.vmha/coordinator, written when it begins to. */
+struct vmha_coordinator_record {
+	char node[VMHA_NODE_SIZE];
+	uint64_t host_id;
+	uint64_t epoch;	 /* how often the coordinator has changed */
+	int64_t since_s; /* wall clock, for people */
+};
+
 enum vmha_record_kind {
 	VMHA_RECORD_ROLE,
 	VMHA_RECORD_OWNER,
@@ -146,6 +156,7 @@ enum vmha_record_kind {
 	VMHA_RECORD_VOLUME,
 	VMHA_RECORD_JOINED,
 	VMHA_RECORD_HEALTH,
+	VMHA_RECORD_COORDINATOR,
 	VMHA_RECORD_INTENT,
 };
 

@@ -291,7 +291,7 @@ int vmha_dlm_fd(const struct vmha_dlm *lock)
 	return lock->sock;
 }
 
-bool vmha_dlm_alive(const struct vmha_dlm *lock)
+bool vmha_dlm_lock_alive(const struct vmha_dlm *lock)
 {
 	struct pollfd p = { .fd = lock->sock, .events = POLLIN };
 

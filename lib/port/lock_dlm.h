@@ -72,7 +72,7 @@ int vmha_dlm_convert(struct vmha_dlm *lock, enum vmha_dlm_mode mode, bool nowait
 int vmha_dlm_fd(const struct vmha_dlm *lock);
 
 /** Is the holder there?  Else the lock is lost. */
-bool vmha_dlm_alive(const struct vmha_dlm *lock);
+bool vmha_dlm_lock_alive(const struct vmha_dlm *lock);
 
 /** Give the lock, or the request, up.  Does not wait for a kernel that recovers. NULL is fine. */
 void vmha_dlm_close(struct vmha_dlm *lock);

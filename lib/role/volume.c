@@ -21,13 +21,23 @@ static const char *const files[] = {
 	[VMHA_VOLUME_HEALTH_DIR] = VMHA_VOLUME_META "/health",
 	[VMHA_VOLUME_JOINED] = "joined",
 	[VMHA_VOLUME_HEALTH] = "health",
+	[VMHA_VOLUME_COORDINATOR] = VMHA_VOLUME_META "/coordinator",
+	[VMHA_VOLUME_COORDINATOR_PID] = "coordinator",
+	[VMHA_VOLUME_LEAVING] = "leaving",
 };
+
+/* of this node, below VMHA_CSV_RUN_DIR */
+static bool is_local(enum vmha_volume_file file)
+{
+	return file == VMHA_VOLUME_JOINED || file == VMHA_VOLUME_HEALTH ||
+	       file == VMHA_VOLUME_COORDINATOR_PID || file == VMHA_VOLUME_LEAVING;
+}
 
 void vmha_volume_path(const char *volume, enum vmha_volume_file file, char *path)
 {
 	if (file == VMHA_VOLUME_DIR) {
 		(void)snprintf(path, VMHA_PATH_SIZE, "%s/%s", VMHA_STORAGE_ROOT, volume);
-	} else if (file == VMHA_VOLUME_JOINED || file == VMHA_VOLUME_HEALTH) {
+	} else if (is_local(file)) {
 		(void)snprintf(path, VMHA_PATH_SIZE, "%s/%s.%s", VMHA_CSV_RUN_DIR, volume,
 			       files[file]);
 	} else {
@@ -47,6 +57,9 @@ static enum vmha_record_kind kind_of(enum vmha_volume_file file)
 {
 	if (file == VMHA_VOLUME_JOINED) {
 		return VMHA_RECORD_JOINED;
+	}
+	if (file == VMHA_VOLUME_COORDINATOR) {
+		return VMHA_RECORD_COORDINATOR;
 	}
 	return file == VMHA_VOLUME_HEALTH ? VMHA_RECORD_HEALTH : VMHA_RECORD_VOLUME;
 }
@@ -96,7 +109,7 @@ int vmha_volume_store(const char *volume, enum vmha_volume_file file, const void
 {
 	char path[VMHA_PATH_SIZE];
 
-	if (file == VMHA_VOLUME_JOINED || file == VMHA_VOLUME_HEALTH) {
+	if (is_local(file)) {
 		int r = vmha_file_mkdirs(VMHA_CSV_RUN_DIR, 0755, err);
 
 		if (r < 0) {

@@ -16,10 +16,12 @@
  *   /clusterstorage/<volume>/.vmha/lockspace    sanlock lockspace, named as the volume
  *   /clusterstorage/<volume>/.vmha/leases       sanlock resource index and leases
  *   /clusterstorage/<volume>/.vmha/health/NODE  written and read by each node's health check
+ *   /clusterstorage/<volume>/.vmha/coordinator  struct vmha_coordinator_record
  *   /run/vmha/csv/<volume>.joined, .health      this node's records
+ *   /run/vmha/csv/<volume>.coordinator          "PID START-TICKS" of this node's vmha-coordinator
+ *   /run/vmha/csv/<volume>.leaving              there while ocf:vmha:csv leaves: none is to run
  */
 #define VMHA_VOLUME_META    ".vmha"
-#define VMHA_CSV_RUN_DIR    "/run/vmha/csv"
 #define VMHA_UNPROTECTED    "/run/vmha/unprotected" /* a VM of this node runs without protection */
 #define VMHA_HOST_ID_MAX    2000		    /* sanlock's; corosync allows larger node ids */
 #define VMHA_IO_TIMEOUT_MIN 1
@@ -34,6 +36,9 @@ enum vmha_volume_file {
 	VMHA_VOLUME_HEALTH_DIR,
 	VMHA_VOLUME_JOINED,
 	VMHA_VOLUME_HEALTH,
+	VMHA_VOLUME_COORDINATOR, /* the record on the volume */
+	VMHA_VOLUME_COORDINATOR_PID,
+	VMHA_VOLUME_LEAVING,
 };
 
 /** Path of a volume's file. @param[out] path VMHA_PATH_SIZE bytes */
@@ -44,7 +49,7 @@ void vmha_volume_lockspace(const char *volume, uint64_t host_id, struct vmha_loc
 
 /**
  * Read a record of the volume's.
- * @param file VMHA_VOLUME_RECORD, _JOINED or _HEALTH
+ * @param file VMHA_VOLUME_RECORD, _JOINED, _HEALTH or _COORDINATOR
  * @return 0; -ENOENT there is none; -EBADMSG damaged; negative errno
  */
 int vmha_volume_load(const char *volume, enum vmha_volume_file file, void *ret_record,

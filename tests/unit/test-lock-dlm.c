@@ -92,7 +92,7 @@ static void one_has_it(void)
 	CHECK_INT(vmha_dlm_wait(b, in_ms(50), NULL, NULL), -ETIMEDOUT);
 	vmha_dlm_close(a);
 	CHECK_INT(vmha_dlm_wait(b, in_ms(5000), NULL, NULL), 0);
-	CHECK(vmha_dlm_alive(b));
+	CHECK(vmha_dlm_lock_alive(b));
 	vmha_dlm_close(b);
 	vmha_dlm_close(NULL);
 }
