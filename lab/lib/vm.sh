@@ -5,7 +5,7 @@
 # which lives in the node's control group; what the other files do with a node's group, its ports on
 # the switch and its storage holds for these nodes too.
 
-VM_PORTS=16 # RELAY_PORTS of lab-vm
+VM_PORTS=10 # RELAY_PORTS of lab-vm
 
 is_vm() {
 	[[ ${CONFIG[vm]:-no} == yes ]]
