@@ -38,6 +38,7 @@ lib_libcore_a_SOURCES = \
 	lib/core/plan.h \
 	lib/core/volumeword.h \
 	lib/core/record.c lib/core/record.h \
+	lib/core/renewal.c lib/core/renewal.h \
 	lib/core/settings.c lib/core/settings.h \
 	lib/core/stall.c lib/core/stall.h \
 	lib/core/volumemount.c lib/core/volumemount.h \

@@ -40,6 +40,7 @@ unit_tests = \
 	tests/unit/test-precheck \
 	tests/unit/test-proc \
 	tests/unit/test-record \
+	tests/unit/test-renewal \
 	tests/unit/test-settings \
 	tests/unit/test-since \
 	tests/unit/test-stall \
@@ -199,6 +200,9 @@ tests_unit_test_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.
 tests_unit_test_since_SOURCES = tests/unit/test-since.c cli/since.c
 tests_unit_test_since_LDADD = tests/unit/libunit.a lib/libbase.a
 
+tests_unit_test_renewal_SOURCES = tests/unit/test-renewal.c
+tests_unit_test_renewal_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
 tests_unit_test_stall_SOURCES = tests/unit/test-stall.c
 tests_unit_test_stall_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
@@ -224,7 +228,7 @@ tests_unit_test_volume_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a 
 	lib/libbase.a $(SANLOCK_CLIENT_LIBS)
 
 tests_unit_lease_times_SOURCES = tests/unit/lease-times.c
-tests_unit_lease_times_LDADD = lib/libport.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)
+tests_unit_lease_times_LDADD = lib/libport.a lib/libcore.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)
 
 include $(srcdir)/tests/daemon/local.mk
 include $(srcdir)/tests/fault/local.mk

@@ -14,32 +14,31 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/mono.h"
-
-#define WATCHDOG_FIRE_S 60 /* sanlock's default; not settable in 3.8.5 */
+#include "lib/core/renewal.h"
 
 unsigned int vmha_sanlock_renewal_s(unsigned int io_timeout_s)
 {
-	return 2 * io_timeout_s;
+	return vmha_lease_times(io_timeout_s).renewal_s;
 }
 
 unsigned int vmha_sanlock_renewal_warn_s(unsigned int io_timeout_s)
 {
-	return 6 * io_timeout_s;
+	return vmha_lease_times(io_timeout_s).warn_s;
 }
 
 unsigned int vmha_sanlock_renewal_fail_s(unsigned int io_timeout_s)
 {
-	return 8 * io_timeout_s;
+	return vmha_lease_times(io_timeout_s).fail_s;
 }
 
 unsigned int vmha_sanlock_host_dead_s(unsigned int io_timeout_s)
 {
-	return vmha_sanlock_renewal_fail_s(io_timeout_s) + WATCHDOG_FIRE_S;
+	return vmha_lease_times(io_timeout_s).host_dead_s;
 }
 
 unsigned int vmha_sanlock_join_s(unsigned int io_timeout_s)
 {
-	return 2 * io_timeout_s + 1;
+	return vmha_lease_times(io_timeout_s).join_s;
 }
 
 static const struct {

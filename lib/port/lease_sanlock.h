@@ -56,8 +56,7 @@ struct vmha_lease_owner {
 };
 
 /*
- * Times that follow from io_timeout (sanlock src/timeouts.c; its watchdog_fire_timeout of 60 s is
- * compiled in).  All in seconds.
+ * Times that follow from io_timeout, in seconds: see struct vmha_lease_times.
  */
 unsigned int vmha_sanlock_renewal_s(unsigned int io_timeout_s);	     /* 2x: how often it renews */
 unsigned int vmha_sanlock_renewal_warn_s(unsigned int io_timeout_s); /* 6x: sanlock itself warns */
