@@ -46,9 +46,11 @@ cli_vmha_SOURCES = \
 	cli/volume.c cli/volume.h \
 	cli/volume_create.c \
 	cli/volume_lock.c \
+	cli/volume_measure.c \
 	cli/volume_owner.c \
 	cli/volume_show.c \
 	cli/volume_storage.c \
+	cli/volume_times.c \
 	cli/watch.c cli/watch.h
 cli_vmha_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
 	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(NL_LIBS) $(QB_LIBS) $(SANLOCK_LIBS) $(DLM_LIBS)

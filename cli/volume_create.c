@@ -16,13 +16,12 @@
 #include "lib/port/pcmk.h"
 #include "lib/port/pcmk_settings.h"
 
-#define IO_TIMEOUT_DEFAULT "10" /* sanlock's own */
-#define NODES_MAX	   64
-#define STOP_S		   60
+#define NODES_MAX 64
+#define STOP_S	  60
 
 static int args_read(int argc, char **argv, struct volume_new *v, struct vmha_err **err)
 {
-	const char *io_timeout = IO_TIMEOUT_DEFAULT;
+	const char *io_timeout = NULL; /* measured */
 	const char *type = "dir";
 	const char *path = NULL;
 	const struct vmha_option opts[] = {
@@ -49,7 +48,8 @@ static int args_read(int argc, char **argv, struct volume_new *v, struct vmha_er
 	if (strcmp(type, "dir") != 0) {
 		return vmha_usage(err, "--type must be dir, not '%s'", type);
 	}
-	if (vmha_str_u64(io_timeout, VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, &n) < 0) {
+	if (io_timeout &&
+	    vmha_str_u64(io_timeout, VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, &n) < 0) {
 		return vmha_usage(err, "--io-timeout must be %d to %d seconds, not '%s'",
 				  VMHA_IO_TIMEOUT_MIN, VMHA_IO_TIMEOUT_MAX, io_timeout);
 	}

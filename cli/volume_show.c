@@ -192,14 +192,6 @@ static json_t *leases_json(const struct view *v)
 	return list;
 }
 
-static json_t *times_json(unsigned int io)
-{
-	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "renewal_s", (int)vmha_sanlock_renewal_s(io),
-			 "renewal_warn_s", (int)vmha_sanlock_renewal_warn_s(io), "renewal_fail_s",
-			 (int)vmha_sanlock_renewal_fail_s(io), "host_dead_s",
-			 (int)vmha_sanlock_host_dead_s(io), "join_s", (int)vmha_sanlock_join_s(io));
-}
-
 static json_t *started_json(const struct view *v)
 {
 	json_t *list = json_array();
@@ -244,8 +236,10 @@ static json_t *volume_json(struct view *v, bool full)
 					  text_or_null(v->resource ? v->resource->id : NULL));
 		(void)json_object_set_new(o, "hosts", hosts_json(v));
 		(void)json_object_set_new(o, "leases", leases_json(v));
-		(void)json_object_set_new(o, "times",
-					  v->here ? times_json((unsigned int)v->record.io_timeout_s)
+		(void)json_object_set_new(
+			o, "times", v->here ? vmha_volume_times_json(&v->record) : json_null());
+		(void)json_object_set_new(o, "measured",
+					  v->here ? vmha_volume_latency_json(&v->record)
 						  : json_null());
 	}
 	return o;
@@ -340,27 +334,6 @@ int vmha_volume_list(int argc, char **argv, struct vmha_err **err)
 	return vmha_output_list(out, columns, "no volumes: make one with 'vmha volume create'");
 }
 
-static void times_print(unsigned int io)
-{
-	(void)printf("\nTimes that follow from io_timeout = %u s:\n", io);
-	(void)printf(
-		"  renewal                  2 x %u        = %4u s  how often each node renews\n",
-		io, vmha_sanlock_renewal_s(io));
-	(void)printf("  late                     6 x %u        = %4u s  reported as degraded\n", io,
-		     vmha_sanlock_renewal_warn_s(io));
-	(void)printf("  VMs of a node killed     8 x %u        = %4u s  after its last renewal\n",
-		     io, vmha_sanlock_renewal_fail_s(io));
-	(void)printf("  takeover                 8 x %u + 60   = %4u s  after a node's last "
-		     "renewal\n",
-		     io, vmha_sanlock_host_dead_s(io));
-	(void)printf("  join                     2 x %u + 1    = %4u s  of a free host id or this "
-		     "node's own\n",
-		     io, vmha_sanlock_join_s(io));
-	(void)printf(
-		"  A VM of a lost node starts elsewhere once that node is fenced and this time is "
-		"over.\n");
-}
-
 static int text_print(const struct view *v, const json_t *o)
 {
 	static const struct vmha_column host_columns[] = {
@@ -374,7 +347,6 @@ static int text_print(const struct view *v, const json_t *o)
 	};
 	const json_t *hosts = json_object_get(o, "hosts");
 	const json_t *leases = json_object_get(o, "leases");
-	const json_t *io = json_object_get(o, "io_timeout_s");
 
 	if (json_is_array(hosts)) {
 		(void)printf("\nNodes, as sanlock of this node sees them:\n");
@@ -390,8 +362,8 @@ static int text_print(const struct view *v, const json_t *o)
 		(void)printf("\nLeases:\n");
 		(void)vmha_output_table(stdout, leases, lease_columns, "  ");
 	}
-	if (json_is_integer(io)) {
-		times_print((unsigned int)json_integer_value(io));
+	if (v->here) {
+		vmha_volume_times_print(&v->record);
 	}
 	return fflush(stdout) == 0 ? 0 : -EIO;
 }

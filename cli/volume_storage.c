@@ -336,7 +336,11 @@ static int leases_make(const struct volume_new *v, struct vmha_err **err)
 static int record_make(struct volume_new *v, struct vmha_err **err)
 {
 	vmha_autofree char *marker = vmha_str_printf("%s/%s/creating", v->path, VMHA_VOLUME_META);
-	struct vmha_volume_record rec = { .io_timeout_s = v->io_timeout_s };
+	struct vmha_volume_record rec = { .io_timeout_s = v->io_timeout_s,
+					  .latency_count = v->latency.count,
+					  .latency_p50_us = v->latency.p50_us,
+					  .latency_p99_us = v->latency.p99_us,
+					  .latency_max_us = v->latency.max_us };
 	vmha_autofree char *uuid = NULL;
 	int r = vmha_file_read("/proc/sys/kernel/random/uuid", 64, &uuid, NULL, err);
 
@@ -358,8 +362,9 @@ static int record_make(struct volume_new *v, struct vmha_err **err)
 
 int vmha_volume_storage_make(struct volume_new *v, struct vmha_err **err)
 {
-	int r = tree_make(v, err);
+	int r = vmha_volume_io_choose(v, err);
 
+	r = r < 0 ? r : tree_make(v, err);
 	if (r == 0) {
 		r = leases_make(v, err);
 	}

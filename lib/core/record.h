@@ -117,6 +117,10 @@ struct vmha_volume_record {
 	char type[8]; /* enum vmha_volume_type; a record without it: dir */
 	char lock[8]; /* enum vmha_volume_lock; a record without it: sanlock */
 	uint64_t io_timeout_s;
+	uint64_t latency_count; /* struct vmha_latency when it was made; 0: none */
+	uint64_t latency_p50_us;
+	uint64_t latency_p99_us;
+	uint64_t latency_max_us;
 };
 
 #define VMHA_CSV_RUN_DIR "/run/vmha/csv"

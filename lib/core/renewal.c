@@ -109,7 +109,7 @@ const char *vmha_io_choice_text(const struct vmha_io_choice *c, char *text, size
 		(void)snprintf(why, sizeof(why),
 			       " (the most that is allowed: this storage is too slow for leases)");
 	}
-	(void)snprintf(text, size, "slowest x %d = %.1f s -> io_timeout %u s%s",
+	(void)snprintf(text, size, "slowest x %d = %.2f s -> io_timeout %u s%s",
 		       VMHA_IO_TIMEOUT_MARGIN, (double)c->wanted_us / 1000000, c->io_timeout_s,
 		       why);
 	return text;

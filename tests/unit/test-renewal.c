@@ -63,12 +63,12 @@ static void io_timeout_fits_the_storage(void)
 		unsigned int io_timeout_s;
 		const char *says;
 	} rows[] = {
-		{ 0, 10, "slowest x 10 = 0.0 s -> io_timeout 10 s (never less" },
-		{ 5000, 10, "slowest x 10 = 0.1 s -> io_timeout 10 s (never less" },
+		{ 0, 10, "slowest x 10 = 0.00 s -> io_timeout 10 s (never less" },
+		{ 5000, 10, "slowest x 10 = 0.05 s -> io_timeout 10 s (never less" },
 		{ 1000000, 10, "outlast 80 s" },
-		{ 1000001, 11, "slowest x 10 = 10.0 s -> io_timeout 11 s" },
-		{ 1500000, 15, "slowest x 10 = 15.0 s -> io_timeout 15 s" },
-		{ 6000000, 60, "slowest x 10 = 60.0 s -> io_timeout 60 s" },
+		{ 1000001, 11, "slowest x 10 = 10.00 s -> io_timeout 11 s" },
+		{ 1500000, 15, "slowest x 10 = 15.00 s -> io_timeout 15 s" },
+		{ 6000000, 60, "slowest x 10 = 60.00 s -> io_timeout 60 s" },
 		{ 6000001, 60, "too slow for leases" },
 		{ UINT64_MAX, 60, "too slow for leases" },
 	};
