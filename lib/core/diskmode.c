@@ -127,16 +127,16 @@ enum vmha_disk_mode vmha_image_judge(const char *said, const char *inside, struc
 			      "container, not the disk: correct <driver type='...'/>",
 			      inside);
 	}
+	if (strcmp(format, "raw") != 0 && strcmp(format, "qcow2") != 0) {
+		return answer(why, VMHA_DISK_REFUSED,
+			      "has format '%s': only raw and qcow2 are known to move: convert it "
+			      "(qemu-img convert -O qcow2)",
+			      format);
+	}
 	if (strcmp(format, "raw") == 0 || vmha_str_eq(format, inside)) {
 		return VMHA_DISK_SAFE;
 	}
-	if (strcmp(format, "qcow2") == 0) {
-		return answer(why, VMHA_DISK_REFUSED,
-			      "is qcow2 by the XML, but %s inside: correct <driver type='...'/>",
-			      inside ? inside : "raw");
-	}
 	return answer(why, VMHA_DISK_REFUSED,
-		      "has format '%s': only raw and qcow2 are known to move: convert it "
-		      "(qemu-img convert -O qcow2)",
-		      format);
+		      "is qcow2 by the XML, but %s inside: correct <driver type='...'/>",
+		      inside ? inside : "raw");
 }

@@ -85,6 +85,7 @@ static const struct {
 	{ NULL, "vmdk", VMHA_DISK_UNSAFE, "but is vmdk inside" },
 	{ "qcow2", NULL, VMHA_DISK_REFUSED, "qcow2 by the XML, but raw inside" },
 	{ "qcow2", "vhdx", VMHA_DISK_REFUSED, "but vhdx inside" },
+	{ "vmdk", "vmdk", VMHA_DISK_REFUSED, "only raw and qcow2" },
 	{ "vmdk", "qcow2", VMHA_DISK_REFUSED, "only raw and qcow2" },
 	{ "qed", NULL, VMHA_DISK_REFUSED, "only raw and qcow2" },
 };
