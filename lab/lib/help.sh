@@ -19,7 +19,7 @@ declare -A HELP_ARGS=(
 	[cut]='NODE NET [--in|--out]'
 	[heal]='NODE [NET] | all'
 	[slow]='NET|NODE:NET RATE|off'
-	[stall-storage]='NODE [eio|hang|delay MS]'
+	[stall-storage]='NODE [eio|hang|full|denied|delay MS]'
 	[pull-disk]='NODE LUN'
 	[freeze]='NODE'
 	[thaw]='NODE'
@@ -61,8 +61,8 @@ remove    take out the last one: its services end, it is switched off, and neith
 from the node, without loss of the link.'
 	[heal]='Take back cut and slow of one network, or every fault of a node, or of all nodes.'
 	[slow]='Limit the rate (tc: 20mbit, 500kbit) of a network on all nodes or on one, both directions.'
-	[stall-storage]='The shared storage of this node hangs (default), fails with EIO, or takes MS longer for each
-operation, until heal NODE.'
+	[stall-storage]='The shared storage of this node hangs (default), fails with EIO, has no space left for a
+file to grow, denies to make or remove names, or takes MS longer for each operation, until heal NODE.'
 	[pull-disk]='The shared disk LUN (lun1, ...) of a machine is gone, until heal NODE.'
 	[freeze]='Stop all processes of a node where they are, as a machine that hangs does.'
 	[thaw]='Let a frozen node run on.'

@@ -52,7 +52,7 @@ storage_detach() {
 	umount_below "$run"
 }
 
-# storage_fault ID ok|eio|hang|delay:MS
+# storage_fault ID ok|eio|hang|full|denied|delay:MS
 storage_fault() {
 	[[ -e $LAB_RUN/node$1/fault ]] || return 0
 	printf '%-16s\n' "$2" 1<>"$LAB_RUN/node$1/fault"
@@ -63,13 +63,13 @@ verb_stall-storage() {
 	node_id "${1:-}"
 	local mode=${2:-hang}
 	case $#:$mode in
-	1:* | 2:eio | 2:hang) ;;
+	1:* | 2:eio | 2:hang | 2:full | 2:denied) ;;
 	3:delay)
 		[[ $3 =~ ^[0-9]{1,6}$ ]] || usage_error "bad delay '$3': milliseconds are needed"
 		mode=delay:$3
 		;;
 	2:delay) usage_error "delay needs milliseconds" ;;
-	*) usage_error "unknown fault '$mode': eio, hang or delay MS" ;;
+	*) usage_error "unknown fault '$mode': eio, hang, full, denied or delay MS" ;;
 	esac
 	node_is_on "$ID" || die "node$ID is off"
 	storage_fault "$ID" "$mode"

@@ -6,7 +6,9 @@
  *   lab-faultfs SOURCE CONTROL MOUNTPOINT
  *
  * CONTROL is a file whose text says what happens to every operation from now on: "ok", "eio"
- * (fails), "hang" (waits until the text changes, then goes on), "delay:MS".  Data is never cached.
+ * (fails), "hang" (waits until the text changes, then goes on), "delay:MS", "full" (no file grows),
+ * "denied" (no name is made, changed or removed: an export that trusts no root of ours).  Data is
+ * never cached.
  */
 #define FUSE_USE_VERSION 35
 #include <dirent.h>
@@ -43,8 +45,15 @@ static void wait_ms(long ms)
 	}
 }
 
-/* Applies the fault that is set now: 0 or -EIO, after the wait it asks for. */
-static int fault(void)
+/* What an operation does to the storage, and so what refuses it. */
+enum change {
+	CHANGE_NOTHING,
+	CHANGE_NAMES,
+	CHANGE_SPACE,
+};
+
+/* Applies the fault that is set now: 0 or a negative errno, after the wait it asks for. */
+static int fault_of(enum change change)
 {
 	char text[24] = "";
 
@@ -63,7 +72,23 @@ static int fault(void)
 	if (strncmp(text, "delay:", 6) == 0) {
 		wait_ms(strtol(text + 6, NULL, 10));
 	}
-	return 0;
+	if (change == CHANGE_SPACE && strncmp(text, "full", 4) == 0) {
+		return -ENOSPC;
+	}
+	return change == CHANGE_NAMES && strncmp(text, "denied", 6) == 0 ? -EACCES : 0;
+}
+
+static int fault(void)
+{
+	return fault_of(CHANGE_NOTHING);
+}
+
+/* A write behind the end needs space; one inside the file is taken to have it. */
+static int fault_grows(int fd, off_t end)
+{
+	struct stat st;
+
+	return fault_of(fstat(fd, &st) < 0 || end > st.st_size ? CHANGE_SPACE : CHANGE_NOTHING);
 }
 
 static int result(int rc)
@@ -152,7 +177,7 @@ static int fs_open(const char *path, struct fuse_file_info *fi)
 
 static int fs_create(const char *path, mode_t mode, struct fuse_file_info *fi)
 {
-	int rc = fault();
+	int rc = fault_of(CHANGE_NAMES);
 
 	if (rc == 0) {
 		rc = open_real(path, fi, (fi->flags & ~O_APPEND) | O_CREAT, mode);
@@ -206,6 +231,11 @@ static int fs_write(const char *path, const char *buf, size_t size, off_t offset
 	if (rc != 0) {
 		return rc;
 	}
+	rc = fault_grows((int)fi->fh, offset + (off_t)size);
+	if (rc != 0) {
+		free(aligned);
+		return rc;
+	}
 	memcpy(aligned, buf, size);
 	n = pwrite((int)fi->fh, aligned, size, offset);
 	rc = n < 0 ? -errno : (int)n;
@@ -255,7 +285,7 @@ static int fs_truncate(const char *path, off_t size, struct fuse_file_info *fi)
 static int fs_fallocate(const char *path, int mode, off_t offset, off_t length,
 			struct fuse_file_info *fi)
 {
-	int rc = fault();
+	int rc = fault_of(CHANGE_SPACE);
 
 	(void)path;
 	return rc != 0 ? rc : result(fallocate((int)fi->fh, mode, offset, length));
@@ -263,14 +293,14 @@ static int fs_fallocate(const char *path, int mode, off_t offset, off_t length,
 
 static int fs_unlink(const char *path)
 {
-	int rc = fault();
+	int rc = fault_of(CHANGE_NAMES);
 
 	return rc != 0 ? rc : result(unlink(path));
 }
 
 static int fs_mkdir(const char *path, mode_t mode)
 {
-	int rc = fault();
+	int rc = fault_of(CHANGE_NAMES);
 
 	if (rc == 0) {
 		rc = result(mkdir(path, mode));
@@ -280,14 +310,14 @@ static int fs_mkdir(const char *path, mode_t mode)
 
 static int fs_rmdir(const char *path)
 {
-	int rc = fault();
+	int rc = fault_of(CHANGE_NAMES);
 
 	return rc != 0 ? rc : result(rmdir(path));
 }
 
 static int fs_symlink(const char *target, const char *path)
 {
-	int rc = fault();
+	int rc = fault_of(CHANGE_NAMES);
 
 	if (rc == 0) {
 		rc = result(symlink(target, path));
@@ -297,14 +327,14 @@ static int fs_symlink(const char *target, const char *path)
 
 static int fs_rename(const char *from, const char *to, unsigned int flags)
 {
-	int rc = fault();
+	int rc = fault_of(CHANGE_NAMES);
 
 	return rc != 0 ? rc : result(renameat2(AT_FDCWD, from, AT_FDCWD, to, flags));
 }
 
 static int fs_link(const char *from, const char *to)
 {
-	int rc = fault();
+	int rc = fault_of(CHANGE_NAMES);
 
 	return rc != 0 ? rc : result(link(from, to));
 }

@@ -16,4 +16,4 @@ EXTRA_DIST += tests/README.md tests/lib.sh tests/sanitizers.sh tests/witness.sh 
 	tests/fault/settle.sh tests/stall-lib.sh \
 	tests/fault/double-start.sh tests/fault/libvirtd-lost.sh tests/fault/migration-fault.sh \
 	tests/fault/quick-fault.sh tests/fault/random-power-off.sh tests/fault/switchover-fault.sh \
-	tests/fault/volume-crash.sh tests/fault/witness-self.sh
+	tests/fault/volume-crash.sh tests/fault/volume-full.sh tests/fault/witness-self.sh
