@@ -43,7 +43,7 @@ struct vmha_disk_facts {
 
 /** @param why what is wrong and what to write instead, or what to know; nothing where SAFE; may be
  * NULL */
-enum vmha_disk_mode vmha_disk_judge(const struct vmha_disk_facts *facts, struct vmha_str *why);
+enum vmha_disk_mode vmha_disk_judge(const struct vmha_disk_facts *d, struct vmha_str *why);
 
 /**
  * What an image is, by its first bytes.  Not by qemu-img: what stands at the beginning of a raw

@@ -181,9 +181,12 @@ int vmha_remnants_read_one(const struct vmha_role *role, struct vmha_index *ret_
 	vmha_autoindex struct vmha_index index = { 0 };
 	struct vmha_index_entry *e = vmha_index_entry(&index, role->name);
 	struct vmha_lease lease;
-	int r = e ? vmha_role_lease_look(role, &lease, err)
-		  : vmha_err_set(err, -ENOMEM, "out of memory");
+	int r;
 
+	if (!e) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	r = vmha_role_lease_look(role, &lease, err);
 	if (r < 0) {
 		return r;
 	}
