@@ -215,7 +215,6 @@ static int remove_locked(struct removal *rm, struct vmha_err **err)
 	r = r < 0 ? r : vmha_role_drop(&rm->role, rm->disks, &teller, err);
 	r = r < 0 ? r : vmha_intent_end(&rm->role, err);
 	if (r == 0) {
-		vmha_volume_lookup(rm->role.volume, rm->role.name);
 		vmha_output_step("definition of %s removed", rm->role.name);
 	}
 	vmha_interrupt_release(&old);

@@ -21,8 +21,6 @@ int vmha_volume_move(int argc, char **argv, struct vmha_err **err);
 /** Who coordinates it: lock (its kind), node, epoch, state. @param lock "dlm" or "sanlock" */
 json_t *vmha_volume_owner_json(const char *volume, const char *lock,
 			       const struct vmha_nodes *nodes);
-/** The role's directory is gone: let all nodes forget what they have cached of it. */
-void vmha_volume_lookup(const char *volume, const char *vm);
 
 /** Take the volume's admin lock as a command does: bounded, and it says whom it waits for. */
 int vmha_volume_command_lock(const char *volume, struct vmha_volume_guard *guard,

@@ -58,11 +58,3 @@ int vmha_volume_move(int argc, char **argv, struct vmha_err **err)
 	return vmha_output_json(json_pack("{s:s, s:s, s:O}", "volume", argv[1], "node", argv[2],
 					  "epoch", json_object_get(reply, "epoch")));
 }
-
-void vmha_volume_lookup(const char *volume, const char *vm)
-{
-	/* best effort: without clusterd no coordinator has anything cached */
-	(void)vmha_daemon_ask(
-		json_pack("{s:s, s:s, s:s}", "op", "volume-lookup", "volume", volume, "vm", vm),
-		VMHA_SPAN_S(ASK_S), NULL, NULL);
-}

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "csv/csv.h"
+#include "lib/core/chores.h"
 #include "lib/port/lease_sanlock.h"
 #include "lib/port/lock_dlm.h"
 
@@ -40,6 +41,11 @@ struct coordinator {
 	struct vmha_mono asked;	 /* a move to this node was asked for, and counts until then */
 	struct vmha_mono give;	 /* owner: gives it up then; 0: does not */
 	struct vmha_mono chores; /* the next round */
+	struct vmha_chore_sights sights;
+	enum vmha_chore_space space; /* told last */
+	enum vmha_chore_space inodes;
+	uint64_t problems; /* likewise: a sum of their text */
+	bool journals_told;
 };
 
 /* coordinator_own.c */
@@ -59,6 +65,8 @@ void coordinator_give_up(struct coordinator *c);
 
 /** One round, bounded. @return 0; negative errno: storage does not let the owner work */
 int coordinator_chores(struct coordinator *c, struct vmha_err **err);
+/** A journal for each node, on GFS2 (coordinator_journals.c). @return 0 */
+int coordinator_journals(struct coordinator *c);
 /** Look names up that this node may have cached: see there. */
 void coordinator_lookup(const struct coordinator *c, const char *vm);
 

@@ -23,6 +23,7 @@ csv_vmha_coordinator_SOURCES = \
 	csv/ask.c \
 	csv/coordinator.c csv/coordinator.h \
 	csv/coordinator_chores.c \
+	csv/coordinator_journals.c \
 	csv/coordinator_own.c
 csv_vmha_coordinator_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
-	$(SANLOCK_CLIENT_LIBS) $(DLM_LIBS) $(QB_LIBS)
+	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(SANLOCK_CLIENT_LIBS) $(DLM_LIBS) $(QB_LIBS)

@@ -14,6 +14,7 @@ lib_libbase_a_SOURCES = \
 	lib/base/str.c lib/base/str.h
 
 lib_libcore_a_SOURCES = \
+	lib/core/chores.c lib/core/chores.h \
 	lib/core/cluster.c lib/core/cluster.h \
 	lib/core/cluster_admit.c \
 	lib/core/cluster_check.c \
@@ -99,6 +100,7 @@ lib_librole_a_SOURCES = \
 	lib/role/leaserule.c lib/role/leaserule.h \
 	lib/role/link.c lib/role/link.h \
 	lib/role/live.c lib/role/live.h \
+	lib/role/lookup.c lib/role/lookup.h \
 	lib/role/migrate.c lib/role/migrate.h \
 	lib/role/mounted.c lib/role/mounted.h \
 	lib/role/monitor.c lib/role/monitor.h \

@@ -7,6 +7,7 @@ unit_tests = \
 	tests/unit/test-addr \
 	tests/unit/test-admission \
 	tests/unit/test-base-faults \
+	tests/unit/test-chores \
 	tests/unit/test-cleanup \
 	tests/unit/test-cli \
 	tests/unit/test-cluster \
@@ -80,6 +81,9 @@ tests_unit_sim_LDADD = lib/libport.a lib/libcore.a lib/libbase.a $(JANSSON_LIBS)
 tests_unit_test_base_faults_SOURCES = tests/unit/test-base-faults.c $(inject_sources)
 tests_unit_test_base_faults_LDADD = tests/unit/libunit.a lib/libbase.a
 tests_unit_test_base_faults_LDFLAGS = $(AM_LDFLAGS) $(inject_wrap)
+
+tests_unit_test_chores_SOURCES = tests/unit/test-chores.c
+tests_unit_test_chores_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
 tests_unit_test_cleanup_SOURCES = tests/unit/test-cleanup.c
 tests_unit_test_cleanup_LDADD = tests/unit/libunit.a lib/libbase.a

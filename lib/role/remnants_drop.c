@@ -14,6 +14,7 @@
 #include "lib/port/domxml.h"
 #include "lib/port/nodes.h"
 #include "lib/role/domcheck.h"
+#include "lib/role/lookup.h"
 #include "lib/role/remnants.h"
 #include "lib/role/volume.h"
 
@@ -238,5 +239,9 @@ int vmha_role_drop(const struct vmha_role *role, bool disks, const struct vmha_t
 			  disks ? "" : " (disks are kept without --disks)");
 		return 0;
 	}
-	return r < 0 ? vmha_err_set(err, r, "%s", vmha_err_text(why)) : 0;
+	if (r < 0) {
+		return vmha_err_set(err, r, "%s", vmha_err_text(why));
+	}
+	vmha_role_lookup(role);
+	return 0;
 }
