@@ -17,8 +17,10 @@ image_need() {
 }
 
 image_packages() {
-	cat "$(tool vm/packages)"
-	printf '%s\n' "${IMAGE_LAB_PACKAGES[@]}"
+	{
+		cat "$(tool vm/packages)"
+		printf '%s\n' "${IMAGE_LAB_PACKAGES[@]}"
+	} | LC_ALL=C sort -u
 }
 
 # image_key VERSION: of the kernel.

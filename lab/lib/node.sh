@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A node: power, the way in, freezing.
+# shellcheck disable=SC2034  # VM_EXEC is used in vm.sh
 
 node_is_on() {
 	local pid started
@@ -172,8 +173,8 @@ verb_exec() {
 	node_is_on "$ID" || die "node$ID is off"
 	! node_is_frozen "$ID" || die "node$ID is frozen: let it run on with: vmha-lab thaw node$ID"
 	if is_vm; then
+		VM_EXEC='exec'
 		vm_exec "$ID" "$@"
-		return
 	fi
 	# shellcheck disable=SC2086  # the setting is a list of words
 	exec env -i PATH="$NODE_PATH" HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 USER=root \
@@ -186,8 +187,8 @@ verb_shell() {
 	lab_require
 	if is_vm; then
 		node_id "$1"
+		VM_EXEC='exec'
 		vm_exec "$ID" --tty env TERM="${TERM:-dumb}" bash -l
-		return
 	fi
 	verb_exec "$1" bash -l
 }

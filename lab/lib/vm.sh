@@ -12,6 +12,7 @@ is_vm() {
 }
 
 # vm_exec ID [--tty] [--within S] CMD...
+VM_EXEC='' # "exec": in the place of this process
 vm_exec() {
 	local id=$1 options=()
 	shift
@@ -24,7 +25,7 @@ vm_exec() {
 		shift
 	done
 	# shellcheck disable=SC2086  # the setting is a list of words
-	"$(tool vm/lab-vm)" exec "${options[@]}" "$LAB_RUN/node$id/agent" ${CONFIG[env]:+env ${CONFIG[env]}} "$@"
+	$VM_EXEC "$(tool vm/lab-vm)" exec "${options[@]}" "$LAB_RUN/node$id/agent" ${CONFIG[env]:+env ${CONFIG[env]}} "$@"
 }
 
 vm_qmp() {
