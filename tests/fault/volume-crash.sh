@@ -65,21 +65,29 @@ has() {
 	printf '%s' "$s"
 }
 
+# has_still: twice the same, for the volume's coordinator may settle it while it is looked at.
+has_still() {
+	local s='' before=-
+	while [[ $s != "$before" ]]; do
+		before=$s
+		s=$(has)
+	done
+	printf '%s' "$s"
+}
+
 # old_or_new WHAT: nothing, or a whole role, or one that says what was begun.
 old_or_new() {
 	local s
-	s=$(has)
+	s=$(has_still)
 	case $s in
 	'' | lxrc | lxrci) ;;
 	*c* | *L*) fail "$1: half a role is configured: $s" ;;
 	*i) BEGUN=$((BEGUN + 1)) ;;
 	*) fail "$1: left without a word of what was begun: $s" ;;
 	esac
-	# what is there can be read to its end
-	if [[ $s == *x* ]]; then
+	# what is there of a role can be read to its end
+	if [[ $s == lxrc* ]]; then
 		xmllint --noout "$(role_file "$NAME" xml)" || fail "$1: half a definition"
-	fi
-	if [[ $s == *r* ]]; then
 		grep -q '^sum=' "$(role_file "$NAME" role)" || fail "$1: half a record"
 	fi
 }
