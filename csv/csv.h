@@ -95,6 +95,10 @@ int csv_record_check(const struct csv_params *p, struct vmha_volume_record *ret_
 int csv_health_check(const struct csv_params *p, struct vmha_mono deadline, int64_t *ret_silent_s,
 		     struct vmha_err **err);
 
+/** Tell the journal of events when this node's renewals are late, and when they are in time again;
+ * bounded, changes nothing. */
+void csv_renewals_watch(const struct csv_params *p, const struct vmha_joined_record *joined);
+
 /** Seconds since all was last found well here. */
 int64_t csv_health_silent_s(const struct csv_params *p);
 

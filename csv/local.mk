@@ -12,6 +12,7 @@ csv_csv_SOURCES = \
 	csv/monitor.c \
 	csv/mount.c \
 	csv/place.c \
+	csv/renewals.c \
 	csv/start.c \
 	csv/stop.c
 csv_csv_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \

@@ -256,6 +256,7 @@ enum vmha_ocf csv_monitor(const struct csv_params *p)
 					  p->volume)
 			       : rc;
 	}
+	csv_renewals_watch(p, &v.joined);
 	v.users_unknown = vmha_volume_users(p->volume, &v.users, &v.count, NULL) < 0;
 	rc = check_marker(&v);
 	if (rc == OCF_SUCCESS) {

@@ -14,6 +14,8 @@ static void records_forget(const char *volume)
 
 	vmha_volume_path(volume, VMHA_VOLUME_HEALTH, path);
 	(void)vmha_file_remove(path, NULL);
+	vmha_volume_path(volume, VMHA_VOLUME_RENEWALS, path);
+	(void)vmha_file_remove(path, NULL);
 	vmha_volume_path(volume, VMHA_VOLUME_JOINED, path);
 	(void)vmha_file_remove(path, NULL);
 }

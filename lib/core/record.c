@@ -101,6 +101,13 @@ static const struct field joined_fields[] = {
 	{ NULL, FIELD_TEXT, 0, 0 },
 };
 
+static const struct field renewal_fields[] = {
+	U64(vmha_renewal_record, last_s),  U64(vmha_renewal_record, state),
+	U64(vmha_renewal_record, told_s),  U64(vmha_renewal_record, suppressed),
+	U64(vmha_renewal_record, last_ms), U64(vmha_renewal_record, max_ms),
+	{ NULL, FIELD_TEXT, 0, 0 },
+};
+
 static const struct field health_fields[] = {
 	I64(vmha_health_record, last_ok_ms),
 	I64(vmha_health_record, pid),
@@ -134,6 +141,7 @@ static const struct {
 	[VMHA_RECORD_MOVE] = { "move", move_fields, sizeof(struct vmha_move_record) },
 	[VMHA_RECORD_VOLUME] = { "volume", volume_fields, sizeof(struct vmha_volume_record) },
 	[VMHA_RECORD_JOINED] = { "joined", joined_fields, sizeof(struct vmha_joined_record) },
+	[VMHA_RECORD_RENEWALS] = { "renewals", renewal_fields, sizeof(struct vmha_renewal_record) },
 	[VMHA_RECORD_HEALTH] = { "health", health_fields, sizeof(struct vmha_health_record) },
 	[VMHA_RECORD_COORDINATOR] = { "coordinator", coordinator_fields,
 				      sizeof(struct vmha_coordinator_record) },

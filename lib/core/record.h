@@ -135,6 +135,16 @@ struct vmha_joined_record {
 	uint64_t mounted; /* 1: the bind mount is ours */
 };
 
+/** What was told of a volume's renewals: /run/vmha/csv/<volume>.renewals; times monotonic. */
+struct vmha_renewal_record {
+	uint64_t last_s; /* the last renewal that was judged */
+	uint64_t state;	 /* enum vmha_renewal_state, as told */
+	uint64_t told_s; /* when lateness was told last */
+	uint64_t suppressed;
+	uint64_t last_ms; /* what that renewal took */
+	uint64_t max_ms;  /* the slowest since the look before */
+};
+
 /** Health of a volume's storage as seen here: /run/vmha/csv/<volume>.health. */
 struct vmha_health_record {
 	int64_t last_ok_ms; /* CLOCK_MONOTONIC */
@@ -160,6 +170,7 @@ enum vmha_record_kind {
 	VMHA_RECORD_VOLUME,
 	VMHA_RECORD_JOINED,
 	VMHA_RECORD_HEALTH,
+	VMHA_RECORD_RENEWALS,
 	VMHA_RECORD_COORDINATOR,
 	VMHA_RECORD_INTENT,
 };

@@ -147,14 +147,17 @@ static bool is_late(uint64_t gap_s, unsigned int late_s)
 	return gap_s > (uint64_t)late_s + CLOCK_RESOLUTION;
 }
 
-static void gap_note(struct vmha_renewal_view *v, uint64_t gap_s, bool over,
+static void gap_note(struct vmha_renewal_view *v, uint64_t from_s, uint64_t to_s, bool over,
 		     const struct vmha_lease_times *t)
 {
+	uint64_t gap_s = to_s - from_s;
+
 	if (gap_s < v->gap_s) {
 		return;
 	}
 	v->gap_s = gap_s;
 	v->over = over;
+	v->act_s = from_s + t->fail_s;
 	v->state = !is_late(gap_s, t->late_s)		  ? VMHA_RENEWAL_OK
 		   : gap_s > t->warn_s + CLOCK_RESOLUTION ? VMHA_RENEWAL_FAILING
 							  : VMHA_RENEWAL_LATE;
@@ -178,14 +181,16 @@ struct vmha_renewal_view vmha_renewals_judge(const struct vmha_renewal *renewals
 		v.last_ms = r->read_ms + r->write_ms;
 		v.max_ms = v.last_ms > v.max_ms ? v.last_ms : v.max_ms;
 		if (i && r->at_s > renewals[i - 1].at_s) {
-			gap_note(&v, r->at_s - renewals[i - 1].at_s, true, &t);
+			gap_note(&v, renewals[i - 1].at_s, r->at_s, true, &t);
 		}
 	}
 	if (v.last_s && now_s > v.last_s && is_late(now_s - v.last_s, t.late_s)) {
 		v.gap_s = 0; /* what lasts counts more than what is over */
-		gap_note(&v, now_s - v.last_s, false, &t);
+		gap_note(&v, v.last_s, now_s, false, &t);
 	}
-	v.over = v.over && v.state != VMHA_RENEWAL_OK;
-	v.act_s = v.last_s ? v.last_s + t.fail_s : 0;
+	if (v.state == VMHA_RENEWAL_OK) {
+		v.over = false;
+		v.act_s = v.last_s ? v.last_s + t.fail_s : 0;
+	}
 	return v;
 }

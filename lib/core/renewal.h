@@ -90,7 +90,7 @@ struct vmha_renewal_view {
 	uint64_t last_s; /* the last renewal; 0: there is none */
 	uint64_t gap_s;	 /* what made it late: the longest, or since the last */
 	bool over;	 /* it was late, and came */
-	uint64_t act_s;	 /* when sanlock acts unless another comes (monotonic clock) */
+	uint64_t act_s;	 /* when sanlock acts, or would have, unless one comes (monotonic clock) */
 	unsigned int last_ms;
 	unsigned int max_ms; /* the slowest read and write of those that were looked at */
 };

@@ -21,6 +21,7 @@ static const char *const files[] = {
 	[VMHA_VOLUME_HEALTH_DIR] = VMHA_VOLUME_META "/health",
 	[VMHA_VOLUME_JOINED] = "joined",
 	[VMHA_VOLUME_HEALTH] = "health",
+	[VMHA_VOLUME_RENEWALS] = "renewals",
 	[VMHA_VOLUME_COORDINATOR] = VMHA_VOLUME_META "/coordinator",
 	[VMHA_VOLUME_COORDINATOR_PID] = "coordinator",
 	[VMHA_VOLUME_LEAVING] = "leaving",
@@ -30,7 +31,8 @@ static const char *const files[] = {
 static bool is_local(enum vmha_volume_file file)
 {
 	return file == VMHA_VOLUME_JOINED || file == VMHA_VOLUME_HEALTH ||
-	       file == VMHA_VOLUME_COORDINATOR_PID || file == VMHA_VOLUME_LEAVING;
+	       file == VMHA_VOLUME_RENEWALS || file == VMHA_VOLUME_COORDINATOR_PID ||
+	       file == VMHA_VOLUME_LEAVING;
 }
 
 void vmha_volume_path(const char *volume, enum vmha_volume_file file, char *path)
@@ -60,6 +62,9 @@ static enum vmha_record_kind kind_of(enum vmha_volume_file file)
 	}
 	if (file == VMHA_VOLUME_COORDINATOR) {
 		return VMHA_RECORD_COORDINATOR;
+	}
+	if (file == VMHA_VOLUME_RENEWALS) {
+		return VMHA_RECORD_RENEWALS;
 	}
 	return file == VMHA_VOLUME_HEALTH ? VMHA_RECORD_HEALTH : VMHA_RECORD_VOLUME;
 }

@@ -11,7 +11,7 @@ tests_unit_test_judge_LDADD = tests/unit/libunit.a lib/libbase.a
 
 EXTRA_DIST += tests/README.md tests/lib.sh tests/sanitizers.sh tests/witness.sh lab/demo-story \
 	tests/daemon/monitor-cost.sh tests/daemon/ocf-tester.sh tests/daemon/roles.sh \
-	tests/daemon/volume.sh tests/daemon/volume-owner.sh \
+	tests/daemon/volume.sh tests/daemon/volume-latency.sh tests/daemon/volume-owner.sh \
 	tests/fault/cancel.sh tests/fault/clusterd-kill.sh tests/fault/migration-network.sh \
 	tests/fault/settle.sh tests/stall-lib.sh \
 	tests/fault/double-start.sh tests/fault/libvirtd-lost.sh tests/fault/migration-fault.sh \

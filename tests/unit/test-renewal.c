@@ -122,11 +122,11 @@ static void renewals_are_judged(void)
 		{ 1040, 0, 1050, VMHA_RENEWAL_OK, 20, false, 1120 },
 		{ 0, 0, 1048, VMHA_RENEWAL_OK, 20, false, 1100 },      /* whole seconds */
 		{ 0, 0, 1049, VMHA_RENEWAL_LATE, 29, false, 1100 },    /* none comes */
-		{ 1049, 0, 1050, VMHA_RENEWAL_LATE, 29, true, 1129 },  /* it came */
+		{ 1049, 0, 1050, VMHA_RENEWAL_LATE, 29, true, 1100 },  /* it came */
 		{ 1049, 1049, 1050, VMHA_RENEWAL_OK, 0, false, 1129 }, /* told before */
 		{ 0, 1020, 1049, VMHA_RENEWAL_LATE, 29, false, 1100 },
 		{ 0, 0, 1082, VMHA_RENEWAL_FAILING, 62, false, 1100 },
-		{ 1085, 0, 1090, VMHA_RENEWAL_FAILING, 65, true, 1165 },
+		{ 1085, 0, 1090, VMHA_RENEWAL_FAILING, 65, true, 1100 },
 		{ 1060, 0, 1089, VMHA_RENEWAL_LATE, 29, false, 1140 }, /* what lasts comes first */
 		{ 0, 0, 1010, VMHA_RENEWAL_OK, 20, false, 1100 }, /* asked before it was read */
 	};
