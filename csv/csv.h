@@ -105,6 +105,10 @@ int64_t csv_health_silent_s(const struct csv_params *p);
 /** Run by csv_ask(): value[0] is 1 joined, 0 not; [1] host id; [2] age of the last renewal that was
  * seen, s; [3] io_timeout, s. */
 int csv_ask_lockspace(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err);
+/** Run by csv_ask() on a node that has not joined: does another host use its host id? Takes a
+ * renewal's interval where this node's former life has not left it. @return 0 no; -EADDRINUSE who
+ */
+int csv_ask_clash(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err);
 /** Run by csv_ask(): joins with this node's id, or finds it joined; value[0] is the host id. */
 int csv_ask_join(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err);
 /** Run by csv_ask(). */

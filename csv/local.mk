@@ -3,6 +3,7 @@ ocf_PROGRAMS += csv/csv
 
 csv_csv_SOURCES = \
 	csv/ask.c \
+	csv/clash.c \
 	csv/csv.h \
 	csv/health.c \
 	csv/locks.c \

@@ -59,8 +59,7 @@ static void tell(const struct watch *w, const char *level, const char *text)
 		.kind = "renewal", .level = level, .node = w->node, .text = text
 	};
 
-	vmha_log(strcmp(level, "info") == 0 ? VMHA_LOG_INFO : VMHA_LOG_WARNING, "volume=%s %s",
-		 w->p->volume, text);
+	vmha_log(strcmp(level, "info") == 0 ? VMHA_LOG_INFO : VMHA_LOG_WARNING, "%s", text);
 	vmha_journal_send(&note);
 }
 
@@ -89,6 +88,13 @@ static void late_tell(struct watch *w)
 			       "s); sanlock ends the VMs there at %s unless one comes%s",
 			       w->p->volume, w->node, (unsigned long long)v->gap_s,
 			       w->times.renewal_s, w->times.fail_s, at, more);
+	}
+	if (!v->over && w->now_s >= v->act_s) {
+		(void)snprintf(text, sizeof(text),
+			       "volume %s on %s: no renewal for %llu s, the limit of %u s was over "
+			       "at %s: sanlock ends the VMs there%s",
+			       w->p->volume, w->node, (unsigned long long)v->gap_s, w->times.fail_s,
+			       at, more);
 	}
 	tell(w, v->state == VMHA_RENEWAL_FAILING && !v->over ? "error" : "warning", text);
 	w->rec.suppressed = 0;

@@ -168,6 +168,11 @@ static enum vmha_ocf prepare_join(const struct csv_params *p, struct vmha_err **
 	if (r < 0 && r != -EBUSY) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", now.text);
 	}
+	/* before sanlock writes to its record */
+	if (r == 0 && !now.value[0] &&
+	    csv_ask(csv_ask_clash, p, p->deadline, &now, NULL) == -EADDRINUSE) {
+		return csv_fail(OCF_ERR_GENERIC, "%s", now.text);
+	}
 	return OCF_SUCCESS;
 }
 

@@ -50,3 +50,21 @@ figure "$(tail -n 1 "$WORK/events.log")"
 [[ $(grep -c 'no renewal for' "$WORK/events.log") -le 2 ]] || fail "told too often: $(cat "$WORK/events.log")"
 ! told "on node[13]: no renewal" || fail "another node is said to be late"
 [[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
+
+step "a host id that another host uses is refused before anything is written, with who it is"
+for NODE in node2 node3; do
+	cluster crm_resource --resource "$VOLUME-clone" --ban --node "$NODE" >/dev/null 2>&1
+done
+cluster_from node1
+settled 90
+PLACE=$VOLUME:2:$PATH_OF/.vmha/lockspace:0
+on node3 sanlock client add_lockspace -s "$PLACE" >"$WORK/clash.log" 2>&1 || fail "node3 as host 2: $(cat "$WORK/clash.log")"
+RC=0
+on node2 env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE="$VOLUME" OCF_RESKEY_CRM_meta_timeout=120000 \
+	OCF_RESKEY_volume="$VOLUME" OCF_RESKEY_path="$PATH_OF" \
+	/usr/lib/ocf/resource.d/vmha/csv start >"$WORK/clash.log" 2>&1 || RC=$?
+((RC == 1)) || fail "start under a used host id: status $RC: $(cat "$WORK/clash.log")"
+grep -q 'host id 2 of volume .* is in use: a host that calls itself node3' "$WORK/clash.log" ||
+	fail "who uses it is not said: $(cat "$WORK/clash.log")"
+figure "$(tail -n 1 "$WORK/clash.log")"
+on node3 sanlock client rem_lockspace -s "$PLACE" >/dev/null || fail "node3 cannot leave"
