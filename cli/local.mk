@@ -44,16 +44,22 @@ cli_vmha_SOURCES = \
 	cli/vmedit.c \
 	cli/vmremove.c \
 	cli/volume.c cli/volume.h \
+	cli/volume_add.c \
+	cli/volume_check.c \
 	cli/volume_create.c \
+	cli/volume_device.c \
+	cli/volume_dlm.c \
+	cli/volume_foreign.c \
 	cli/volume_lock.c \
 	cli/volume_measure.c \
 	cli/volume_owner.c \
+	cli/volume_resource.c \
 	cli/volume_show.c \
 	cli/volume_storage.c \
 	cli/volume_times.c \
 	cli/watch.c cli/watch.h
 cli_vmha_LDADD = lib/librole.a lib/libport.a lib/libcore.a lib/libbase.a \
-	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(NL_LIBS) $(QB_LIBS) $(SANLOCK_LIBS) $(DLM_LIBS)
+	$(JANSSON_LIBS) $(LIBVIRT_LIBS) $(LIBXML_LIBS) $(NL_LIBS) $(QB_LIBS) $(SANLOCK_LIBS) $(COROSYNC_LIBS) $(BLKID_LIBS) $(DLM_LIBS)
 
 systemdsystemunit_DATA += cli/vmha-shutdown.service
 EXTRA_DIST += cli/vmha-shutdown.service.in

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "lib/base/err.h"
+#include "lib/core/device.h"
 #include "lib/core/renewal.h"
 #include "lib/core/volumetype.h"
 #include "lib/port/nodes.h"
@@ -13,6 +14,9 @@
 #include "lib/role/volumelock.h"
 
 int vmha_volume_create(int argc, char **argv, struct vmha_err **err);
+int vmha_volume_check(int argc, char **argv, struct vmha_err **err);
+int vmha_volume_add(int argc, char **argv, struct vmha_err **err);
+int vmha_volume_remove(int argc, char **argv, struct vmha_err **err);
 int vmha_volume_list(int argc, char **argv, struct vmha_err **err);
 int vmha_volume_show(int argc, char **argv, struct vmha_err **err);
 int vmha_volume_measure(int argc, char **argv, struct vmha_err **err);
@@ -26,19 +30,45 @@ json_t *vmha_volume_owner_json(const char *volume, const char *lock,
 int vmha_volume_command_lock(const char *volume, struct vmha_volume_guard *guard,
 			     struct vmha_err **err);
 
-/** The storage of a volume to be: an existing directory that takes direct I/O. */
+/** The storage of a volume to be: an existing directory that takes direct I/O, or a device that is
+ * mounted for it. */
 struct volume_new {
 	char name[VMHA_NAME_SIZE];
 	char id[VMHA_ID_SIZE];
 	char path[VMHA_PATH_SIZE]; /* canonical */
 	enum vmha_volume_type type;
+	char device[VMHA_PATH_SIZE];  /* of gfs2 and nfs; path is then where create mounts it */
+	char options[VMHA_PATH_SIZE]; /* of its mount */
+	char *dlm_clone;	      /* of gfs2: what runs dlm_controld; caller frees */
+	struct vmha_gfs2_plan gfs2;
+	uint64_t size_bytes;	     /* of the device */
+	unsigned int journals;	     /* wanted; 0: one for each node */
 	unsigned int io_timeout_s;   /* 0: to be chosen by measurement */
 	struct vmha_latency latency; /* by which it was */
+	bool add;		     /* an existing volume: nothing on it is made or lost */
 	bool force;		     /* take over what an interrupted create left */
+	bool formatted;		     /* the file system on the device is ours */
+	bool mounted;		     /* at path, by us */
+	bool dlm_made;		     /* dlm_clone is ours */
 	bool files_made;
 	bool adopted; /* the files were there */
 	bool configured;
 };
+
+/** Read what `volume create` and `volume add` have in common. @return 0; VMHA_EXIT_USAGE; negative
+ * errno */
+int vmha_volume_args_read(int argc, char **argv, struct volume_new *v, struct vmha_err **err);
+/** Is name and place free, in the cluster's configuration and in this node's sanlock? */
+int vmha_volume_names_check(const struct volume_new *v, struct vmha_err **err);
+/** Take back all that was made, in reverse order; what cannot be is said. */
+void vmha_volume_undo(struct volume_new *v);
+/**
+ * Has nobody joined the volume mounted at @dir, of any cluster?
+ * @param force a host that has not left but does not renew counts for nothing
+ * @return 0; -EBUSY with the host id
+ */
+int vmha_volume_foreign_check(const char *dir, const struct vmha_volume_record *rec, bool force,
+			      struct vmha_err **err);
 
 /** @return 0; negative errno with the reason; -EEXIST: it is a volume already */
 int vmha_volume_storage_check(struct volume_new *v, struct vmha_err **err);
@@ -54,7 +84,43 @@ json_t *vmha_volume_latency_json(const struct vmha_volume_record *rec);
 
 /** Make all files; the record comes last.  On failure nothing stays. */
 int vmha_volume_storage_make(struct volume_new *v, struct vmha_err **err);
+/** Give it an id, if it has none yet. */
+int vmha_volume_id_make(struct volume_new *v, struct vmha_err **err);
 /** Remove what vmha_volume_storage_make() made. */
 void vmha_volume_storage_remove(const char *path);
+
+/* The volume's resource in the cluster. */
+
+/** Configure it, with all that it needs, in one change. */
+int vmha_volume_resource_make(const struct volume_new *v, struct vmha_err **err);
+/** Wait until all nodes that are online and not on standby have joined; each is told. @param nodes
+ * array that gets who joined when. @return -EIO one cannot, its reason in @err; -ETIMEDOUT */
+int vmha_volume_resource_await(const struct volume_new *v, json_t *nodes, struct vmha_err **err);
+/** Stop it on all nodes, and forget its failures. @return 0 it is active nowhere; -EBUSY */
+int vmha_volume_resource_stop(const char *name, struct vmha_err **err);
+/** Stop it, and take it and its constraints out of the configuration. */
+int vmha_volume_resource_remove(const char *name, struct vmha_err **err);
+
+/* Of types gfs2 and nfs. */
+
+/** Look at device and names, before anything is changed. */
+int vmha_volume_device_check(struct volume_new *v, struct vmha_err **err);
+/**
+ * Make a file system (gfs2), mount the device at v->path, out of the way of all nodes, and check it
+ * as vmha_volume_storage_check() does.
+ * On failure vmha_volume_device_undo() takes back what was done.
+ */
+int vmha_volume_device_prepare(struct volume_new *v, struct vmha_err **err);
+/** Mount an existing volume at v->path, after vmha_volume_device_check(). */
+int vmha_volume_device_attach(struct volume_new *v, struct vmha_err **err);
+/** End that mount. */
+int vmha_volume_device_release(struct volume_new *v, struct vmha_err **err);
+/** Remove the files, unmount, and wipe the file system if it is the one that we made. */
+int vmha_volume_device_undo(struct volume_new *v, struct vmha_err **err);
+
+/** A clone that runs dlm_controld on all nodes: found, or made. Waits until it runs here. */
+int vmha_volume_dlm_need(struct volume_new *v, struct vmha_err **err);
+/** Remove the clone if we made it. */
+void vmha_volume_dlm_undo(struct volume_new *v);
 
 #endif

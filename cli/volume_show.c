@@ -15,9 +15,11 @@
 #include "lib/port/lease_sanlock.h"
 #include "lib/port/nodes.h"
 #include "lib/port/pcmk.h"
+#include "lib/role/mounted.h"
 #include "lib/role/role.h"
 
 #define NS_PER_S 1000000000
+#define DLM_S	 5
 
 /* What one volume is, by the record on it, or, where it is not mounted, by its resource. */
 struct view {
@@ -212,6 +214,26 @@ static json_t *owner_json(const struct view *v)
 	return v->here ? vmha_volume_owner_json(v->name, v->record.lock, &v->nodes) : json_object();
 }
 
+/* What the agent mounts, and what its cluster file system says of itself on this node. */
+static void storage_add(const struct view *v, json_t *o)
+{
+	enum vmha_volume_type type = VMHA_VOLUME_TYPE_DIR;
+	const char *name = v->here ? v->record.type : v->resource ? v->resource->type : "dir";
+	char trouble[300] = "";
+
+	(void)json_object_set_new(o, "type", json_string(*name ? name : "dir"));
+	(void)json_object_set_new(o, "lock", text_or_null(v->here ? v->record.lock : NULL));
+	(void)json_object_set_new(o, "device",
+				  text_or_null(v->resource ? v->resource->device : NULL));
+	(void)json_object_set_new(o, "options",
+				  text_or_null(v->resource ? v->resource->options : NULL));
+	if (v->here && vmha_volume_type_parse(name, &type) == 0 && type == VMHA_VOLUME_TYPE_GFS2) {
+		(void)vmha_volume_gfs2_trouble(v->name, VMHA_SPAN_S(DLM_S), trouble,
+					       sizeof(trouble));
+	}
+	(void)json_object_set_new(o, "trouble", text_or_null(trouble));
+}
+
 static json_t *volume_json(struct view *v, bool full)
 {
 	char place[VMHA_PATH_SIZE];
@@ -219,9 +241,8 @@ static json_t *volume_json(struct view *v, bool full)
 
 	vmha_volume_path(v->name, VMHA_VOLUME_DIR, place);
 	o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", v->name, "id",
-		      text_or_null(v->here ? v->record.id : NULL), "type",
-		      v->here ? v->record.type : "dir", "place", place, "path",
-		      text_or_null(v->resource ? v->resource->path : NULL), "io_timeout_s",
+		      text_or_null(v->here ? v->record.id : NULL), "type", "dir", "place", place,
+		      "path", text_or_null(v->resource ? v->resource->path : NULL), "io_timeout_s",
 		      v->here ? json_integer((json_int_t)v->record.io_timeout_s) : json_null(),
 		      "started_on", started_json(v), "roles", roles_json(v->name), "space",
 		      space_json(v->name));
@@ -230,6 +251,7 @@ static json_t *volume_json(struct view *v, bool full)
 
 		(void)json_object_set(o, "owner_node", json_object_get(owner, "node"));
 		(void)json_object_set_new(o, "owner", owner);
+		storage_add(v, o);
 	}
 	if (o && full) {
 		(void)json_object_set_new(o, "resource",
@@ -294,7 +316,9 @@ int vmha_volume_list(int argc, char **argv, struct vmha_err **err)
 {
 	static const struct vmha_column columns[] = {
 		{ "VOLUME", "name" },
+		{ "TYPE", "type" },
 		{ "PATH", "path" },
+		{ "DEVICE", "device" },
 		{ "IO_TIMEOUT", "io_timeout_s" },
 		{ "OWNER NODE", "owner_node" },
 		{ "STARTED ON", "started_on" },
@@ -376,6 +400,9 @@ int vmha_volume_show(int argc, char **argv, struct vmha_err **err)
 		{ "Type", "type" },
 		{ "Place", "place" },
 		{ "Path", "path" },
+		{ "Device", "device" },
+		{ "Options", "options" },
+		{ "Trouble", "trouble" },
 		{ "Resource", "resource" },
 		{ "Started on", "started_on" },
 		{ "Owner node", "owner_text" },

@@ -102,6 +102,24 @@ static void directory_remove(const char *dir)
 	(void)rmdir(dir);
 }
 
+/* With what is one level below: health, intents and whatever else has a directory of its own. */
+static void meta_remove(const char *meta)
+{
+	vmha_autodir DIR *d = opendir(meta);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		vmha_autofree char *sub = vmha_str_printf("%s/%s", meta, e->d_name);
+		struct stat st;
+
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && sub &&
+		    lstat(sub, &st) == 0 && S_ISDIR(st.st_mode)) {
+			directory_remove(sub);
+		}
+	}
+	directory_remove(meta);
+}
+
 /* Where a volume's directory is made before it gets its name. @return NULL when memory ran out */
 static char *fresh_path(const char *path, long pid)
 {
@@ -333,21 +351,34 @@ static int leases_make(const struct volume_new *v, struct vmha_err **err)
 	return r < 0 ? r : vmha_leases_format(v->name, leases, err);
 }
 
+int vmha_volume_id_make(struct volume_new *v, struct vmha_err **err)
+{
+	vmha_autofree char *uuid = NULL;
+	int r = 0;
+
+	if (!*v->id) {
+		r = vmha_file_read("/proc/sys/kernel/random/uuid", 64, &uuid, NULL, err);
+	}
+	if (uuid) {
+		(void)snprintf(v->id, sizeof(v->id), "%.36s", uuid);
+	}
+	return r;
+}
+
 static int record_make(struct volume_new *v, struct vmha_err **err)
 {
 	vmha_autofree char *marker = vmha_str_printf("%s/%s/creating", v->path, VMHA_VOLUME_META);
 	struct vmha_volume_record rec = { .io_timeout_s = v->io_timeout_s,
+					  .size_bytes = v->size_bytes,
 					  .latency_count = v->latency.count,
 					  .latency_p50_us = v->latency.p50_us,
 					  .latency_p99_us = v->latency.p99_us,
 					  .latency_max_us = v->latency.max_us };
-	vmha_autofree char *uuid = NULL;
-	int r = vmha_file_read("/proc/sys/kernel/random/uuid", 64, &uuid, NULL, err);
+	int r = vmha_volume_id_make(v, err);
 
 	if (r < 0) {
 		return r;
 	}
-	(void)snprintf(v->id, sizeof(v->id), "%.36s", uuid);
 	(void)snprintf(rec.name, sizeof(rec.name), "%s", v->name);
 	(void)snprintf(rec.id, sizeof(rec.id), "%s", v->id);
 	(void)snprintf(rec.type, sizeof(rec.type), "%s", vmha_volume_type_name(v->type));
@@ -382,13 +413,11 @@ void vmha_volume_storage_remove(const char *path)
 {
 	vmha_autofree char *record = vmha_str_printf("%s/%s/volume", path, VMHA_VOLUME_META);
 	vmha_autofree char *meta = vmha_str_printf("%s/%s", path, VMHA_VOLUME_META);
-	vmha_autofree char *health = vmha_str_printf("%s/%s/health", path, VMHA_VOLUME_META);
 
-	if (!record || !meta || !health) {
+	if (!record || !meta) {
 		return;
 	}
 	/* the record first: what is left without it is no volume */
 	(void)vmha_file_remove(record, NULL);
-	directory_remove(health);
-	directory_remove(meta);
+	meta_remove(meta);
 }

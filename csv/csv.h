@@ -65,6 +65,9 @@ int csv_umount(const struct csv_params *p, struct vmha_err **err);
 /** Mount at @place, or find it mounted there already. Waits for a journal of GFS2 until the
  * action's deadline. */
 int csv_mount_own(const struct csv_params *p, const char *place, struct vmha_err **err);
+/** Is the device of this node as large as the one that the volume was made on? */
+int csv_size_check(const struct csv_params *p, const struct vmha_volume_record *record,
+		   struct vmha_err **err);
 /** Unmount, bounded by the action's deadline; other processes than VMs that use the volume are
  * ended. @return -EBUSY who uses it is said; -ETIMEDOUT storage hangs */
 int csv_umount_own(const struct csv_params *p, struct vmha_err **err);
@@ -82,6 +85,10 @@ const char *csv_mount_trouble(const struct csv_params *p, char *text, size_t siz
 int csv_locks_begin(const struct csv_params *p, struct vmha_err **err);
 /** Before it is unmounted: ends its coordinator on this node, leaves the lockspace. */
 int csv_locks_end(const struct csv_params *p, struct vmha_err **err);
+
+/** Tell the cluster what this node sees as the volume, or that it does not any more. */
+void csv_facts_publish(const struct csv_params *p);
+void csv_facts_withdraw(const struct csv_params *p);
 
 /** The volume's record, checked against the parameters: this very volume. */
 int csv_record_check(const struct csv_params *p, struct vmha_volume_record *ret_record,

@@ -5,6 +5,7 @@ csv_csv_SOURCES = \
 	csv/ask.c \
 	csv/clash.c \
 	csv/csv.h \
+	csv/facts.c \
 	csv/health.c \
 	csv/locks.c \
 	csv/lockspace.c \

@@ -40,6 +40,33 @@ static int ask_device(const struct csv_params *p, struct csv_answer *answer, str
 	return r;
 }
 
+/* Run by csv_ask(). */
+static int ask_size(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
+{
+	struct vmha_device device;
+	int r = vmha_device_read(p->device, &device, err);
+
+	answer->value[0] = r < 0 ? 0 : device.size_bytes;
+	return r;
+}
+
+int csv_size_check(const struct csv_params *p, const struct vmha_volume_record *record,
+		   struct vmha_err **err)
+{
+	struct vmha_device device = { .block = true };
+	struct csv_answer answer;
+
+	if (p->type != VMHA_VOLUME_TYPE_GFS2) {
+		return 0;
+	}
+	if (csv_ask(ask_size, p, p->deadline, &answer, NULL) < 0) {
+		return vmha_err_set(err, answer.code, "volume %s: %s", p->volume, answer.text);
+	}
+	(void)snprintf(device.path, sizeof(device.path), "%s", p->device);
+	device.size_bytes = answer.value[0];
+	return vmha_device_size_check(&device, record->size_bytes, err);
+}
+
 static int device_check(const struct csv_params *p, struct vmha_err **err)
 {
 	struct csv_answer answer;
@@ -47,7 +74,7 @@ static int device_check(const struct csv_params *p, struct vmha_err **err)
 	if (p->type != VMHA_VOLUME_TYPE_GFS2) {
 		return 0;
 	}
-	if (!vmha_dlm_alive(VMHA_SPAN_S(TOOL_S))) {
+	if (!vmha_controld_alive(VMHA_SPAN_S(TOOL_S))) {
 		return vmha_err_set(err, -ENOTCONN,
 				    "dlm_controld does not run on this node, and GFS2 must not be "
 				    "mounted without it: is there a clone of "

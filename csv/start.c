@@ -214,7 +214,8 @@ enum vmha_ocf csv_start(const struct csv_params *p)
 	bool mounted = false;
 	enum vmha_ocf rc;
 
-	if (csv_mount(p, &mounted, &err) < 0 || csv_record_check(p, &record, &err) < 0) {
+	if (csv_mount(p, &mounted, &err) < 0 || csv_record_check(p, &record, &err) < 0 ||
+	    csv_size_check(p, &record, &err) < 0) {
 		if (mounted) {
 			(void)csv_umount(p, NULL);
 		}
@@ -232,6 +233,7 @@ enum vmha_ocf csv_start(const struct csv_params *p)
 	}
 	if (rc == OCF_SUCCESS) {
 		address_publish();
+		csv_facts_publish(p);
 	}
 	return rc;
 }

@@ -72,6 +72,7 @@ enum vmha_ocf csv_stop(const struct csv_params *p)
 	if (mounted && csv_umount(p, &err) < 0) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}
+	csv_facts_withdraw(p);
 	records_forget(p->volume);
 	return OCF_SUCCESS;
 }

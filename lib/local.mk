@@ -32,6 +32,7 @@ lib_libcore_a_SOURCES = \
 	lib/core/guest.c lib/core/guest.h \
 	lib/core/iface.h lib/core/listed.h \
 	lib/core/lockvalue.c lib/core/lockvalue.h \
+	lib/core/lockspace.c lib/core/lockspace.h \
 	lib/core/move.c lib/core/move.h \
 	lib/core/network.c lib/core/network.h \
 	lib/core/network_pair.c lib/core/network_pair.h \

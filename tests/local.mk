@@ -28,6 +28,7 @@ unit_tests = \
 	tests/unit/test-judge \
 	tests/unit/test-lock-dlm \
 	tests/unit/test-lockvalue \
+	tests/unit/test-lockspace \
 	tests/unit/test-log \
 	tests/unit/test-mono \
 	tests/unit/test-move \
@@ -222,6 +223,8 @@ tests_unit_test_volumemount_SOURCES = tests/unit/test-volumemount.c
 tests_unit_test_volumemount_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_device_SOURCES = tests/unit/test-device.c
 tests_unit_test_device_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+tests_unit_test_lockspace_SOURCES = tests/unit/test-lockspace.c
+tests_unit_test_lockspace_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_volumetype_SOURCES = tests/unit/test-volumetype.c
 tests_unit_test_volumetype_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_volume_index_SOURCES = tests/unit/test-volume-index.c

@@ -5,7 +5,7 @@
 # loop devices, one per node, on files seen through the same daemon.
 
 LUN_COUNT=4
-LUN_MIB=64
+LUN_MIB=(0 64 64 64 256) # the last is large enough for a cluster file system
 
 storage_make() {
 	mkdir -p "$LAB_STATE/storage/vol1" "$LAB_STATE/storage/luns"
@@ -17,7 +17,7 @@ storage_make() {
 		done
 	elif [[ ${CONFIG[volume]} == lun ]]; then
 		for ((k = 1; k <= LUN_COUNT; k++)); do
-			truncate -s "${LUN_MIB}M" "$LAB_STATE/storage/luns/lun$k.img"
+			truncate -s "${LUN_MIB[k]}M" "$LAB_STATE/storage/luns/lun$k.img"
 			ln -s "/dev/disk/by-id/lun$k" "$LAB_STATE/storage/vol1/lun$k"
 		done
 	fi

@@ -12,7 +12,6 @@
 #define JOURNAL_MIN_MIB 8 /* mkfs.gfs2(8) */
 #define JOURNAL_MAX_MIB 128
 #define JOURNALS_MIN	2
-#define JOURNALS_MAX	64
 /* lockspace and index with 4 KiB sectors (64 MiB), GFS2's own files, and some leases */
 #define REST_MIN_MIB 128
 #define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -110,11 +109,11 @@ int vmha_gfs2_plan(const struct vmha_device *d, const char *cluster, const char 
 	if (!journals && plan.journals < JOURNALS_MIN) {
 		plan.journals = JOURNALS_MIN;
 	}
-	if (plan.journals < nodes || plan.journals > JOURNALS_MAX) {
+	if (plan.journals < nodes || plan.journals > VMHA_GFS2_JOURNALS_MAX) {
 		return vmha_err_set(err, -EINVAL,
 				    "%u journals do not do: each of the cluster's %u nodes needs "
 				    "one, and %d are the most",
-				    plan.journals, nodes, JOURNALS_MAX);
+				    plan.journals, nodes, VMHA_GFS2_JOURNALS_MAX);
 	}
 	need_mib = (uint64_t)plan.journals * JOURNAL_MIN_MIB + REST_MIN_MIB;
 	if (all_mib < need_mib) {

@@ -28,8 +28,9 @@ struct vmha_gfs2_plan {
 	char table[64]; /* CLUSTER:VOLUME */
 };
 
-#define VMHA_GFS2_CLUSTER_MAX 32 /* mkfs.gfs2(8) */
-#define VMHA_GFS2_NAME_MAX    30
+#define VMHA_GFS2_CLUSTER_MAX  32 /* mkfs.gfs2(8) */
+#define VMHA_GFS2_NAME_MAX     30
+#define VMHA_GFS2_JOURNALS_MAX 64
 
 /** What is on the device, for people: "a GFS2 file system (lab:vol1)"; or "nothing". */
 const char *vmha_device_found(const struct vmha_device *d, char *text, size_t size);

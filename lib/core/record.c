@@ -84,11 +84,17 @@ static const struct field move_fields[] = {
 };
 
 static const struct field volume_fields[] = {
-	TEXT(vmha_volume_record, name),		 TEXT(vmha_volume_record, id),
-	TEXT(vmha_volume_record, type),		 TEXT(vmha_volume_record, lock),
-	U64(vmha_volume_record, io_timeout_s),	 U64(vmha_volume_record, latency_count),
-	U64(vmha_volume_record, latency_p50_us), U64(vmha_volume_record, latency_p99_us),
-	U64(vmha_volume_record, latency_max_us), { NULL, FIELD_TEXT, 0, 0 },
+	TEXT(vmha_volume_record, name),
+	TEXT(vmha_volume_record, id),
+	TEXT(vmha_volume_record, type),
+	TEXT(vmha_volume_record, lock),
+	U64(vmha_volume_record, io_timeout_s),
+	U64(vmha_volume_record, size_bytes),
+	U64(vmha_volume_record, latency_count),
+	U64(vmha_volume_record, latency_p50_us),
+	U64(vmha_volume_record, latency_p99_us),
+	U64(vmha_volume_record, latency_max_us),
+	{ NULL, FIELD_TEXT, 0, 0 },
 };
 
 static const struct field joined_fields[] = {
@@ -317,6 +323,7 @@ static const struct {
 	{ VMHA_RECORD_VOLUME, "latency_p50_us", "0" },
 	{ VMHA_RECORD_VOLUME, "latency_p99_us", "0" },
 	{ VMHA_RECORD_VOLUME, "latency_max_us", "0" },
+	{ VMHA_RECORD_VOLUME, "size_bytes", "0" },
 };
 
 static int field_default(enum vmha_record_kind kind, const struct field *f, char *record)

@@ -121,6 +121,7 @@ struct vmha_volume_record {
 	uint64_t latency_p50_us;
 	uint64_t latency_p99_us;
 	uint64_t latency_max_us;
+	uint64_t size_bytes; /* of the device it was made on; 0: not known, or none */
 };
 
 #define VMHA_CSV_RUN_DIR "/run/vmha/csv"

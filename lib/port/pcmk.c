@@ -84,6 +84,15 @@ int vmha_pcmk_primitives_read(const char *type, struct vmha_pcmk_primitives **re
 	return r < 0 ? r : vmha_pcmk_primitives_parse(xml, type, ret_list, err);
 }
 
+int vmha_pcmk_controld_read(char **ret_clone, struct vmha_err **err)
+{
+	static const char *const argv[] = { "cibadmin", "--query", "--scope", "resources", NULL };
+	vmha_autofree char *xml = NULL;
+	int r = tool_run(argv, NULL, TOOL_TIMEOUT, &xml, err);
+
+	return r < 0 ? r : vmha_pcmk_controld_parse(xml, ret_clone, err);
+}
+
 int vmha_pcmk_id_used(const char *id, struct vmha_err **err)
 {
 	vmha_autofree char *expr = vmha_str_printf("//configuration//*[@id='%s']", id);

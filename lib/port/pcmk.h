@@ -119,6 +119,8 @@ struct vmha_pcmk_primitive {
 	const char *mode;
 	const char *path;
 	const char *type;
+	const char *device; /* of a volume that its agent mounts, with its options */
+	const char *options;
 	const char *target_role;
 	long priority;			 /* Pacemaker's meta attribute; higher first */
 	struct vmha_guest_policy policy; /* of a VM: its default where a word is not understood */
@@ -141,6 +143,14 @@ static inline void vmha_cleanup_pcmk_primitives(struct vmha_pcmk_primitives **li
 	vmha_pcmk_primitives_free(*list);
 }
 #define vmha_autoprimitives __attribute__((cleanup(vmha_cleanup_pcmk_primitives)))
+
+/**
+ * The clone that runs dlm_controld (ocf:pacemaker:controld), or whose group does.
+ * @param[out] ret_clone caller frees
+ * @return 0; -ENOENT there is none; -EINVAL it is no clone
+ */
+int vmha_pcmk_controld_read(char **ret_clone, struct vmha_err **err);
+int vmha_pcmk_controld_parse(const char *xml, char **ret_clone, struct vmha_err **err);
 
 /** The whole CIB as XML. @param[out] ret_xml caller frees */
 int vmha_pcmk_cib_read(char **ret_xml, struct vmha_err **err);

@@ -320,6 +320,8 @@ static void primitive_read(const xmlNode *x, void *item)
 	p->mode = nvpair(x, "instance_attributes", "migration_mode");
 	p->path = nvpair(x, "instance_attributes", "path");
 	p->type = nvpair(x, "instance_attributes", "type");
+	p->device = nvpair(x, "instance_attributes", "device");
+	p->options = nvpair(x, "instance_attributes", "options");
 	p->target_role = nvpair(x, "meta_attributes", "target-role");
 	p->priority = score_parse(nvpair(x, "meta_attributes", "priority"));
 	if (!*p->name) {
@@ -353,6 +355,36 @@ int vmha_pcmk_primitives_parse(const char *xml, const char *type,
 	}
 	*ret_list = vmha_steal_ptr(list);
 	return 0;
+}
+
+int vmha_pcmk_controld_parse(const char *xml, char **ret_clone, struct vmha_err **err)
+{
+	xmlDoc *doc = xml_read(xml);
+	const xmlNode *x =
+		doc ? xpath_first(doc, "//primitive[@class='ocf' and @provider='pacemaker' and "
+				       "@type='controld']")
+		    : NULL;
+	const xmlNode *up = x;
+	int r = 0;
+
+	while (up && !is_element(up, "clone") && !is_element(up, "resources")) {
+		up = up->parent;
+	}
+	if (!doc) {
+		r = vmha_err_set(err, -EBADMSG, "cibadmin printed no XML");
+	} else if (!x) {
+		r = vmha_err_set(err, -ENOENT, "no resource of the cluster runs dlm_controld");
+	} else if (!is_element(up, "clone")) {
+		r = vmha_err_set(err, -EINVAL,
+				 "resource %s (ocf:pacemaker:controld) is no clone: DLM is needed "
+				 "on every node",
+				 attr(x, "id"));
+	} else {
+		*ret_clone = strdup(attr(up, "id"));
+		r = *ret_clone ? 0 : vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	xmlFreeDoc(doc);
+	return r;
 }
 
 void vmha_pcmk_primitives_free(struct vmha_pcmk_primitives *list)

@@ -81,7 +81,7 @@ bool vmha_volume_withdrawn(const char *volume)
 	return false;
 }
 
-bool vmha_dlm_alive(struct vmha_span limit)
+bool vmha_controld_alive(struct vmha_span limit)
 {
 	const char *const argv[] = { "dlm_tool", "status", NULL };
 	vmha_autoresult struct vmha_proc_result res = { 0 };

@@ -23,7 +23,7 @@ int vmha_volume_mount_check(const char *volume, enum vmha_volume_type type, cons
 bool vmha_volume_withdrawn(const char *volume);
 
 /** Does dlm_controld run here? Asks its tool, which may take up to @limit. */
-bool vmha_dlm_alive(struct vmha_span limit);
+bool vmha_controld_alive(struct vmha_span limit);
 /** What GFS2's lockspace of the volume waits for. @return 0; negative errno: not known */
 int vmha_volume_dlm_wait(const char *volume, struct vmha_span limit, enum vmha_dlm_wait *ret_wait);
 

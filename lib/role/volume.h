@@ -21,9 +21,11 @@
  *   /run/vmha/csv/<volume>.coordinator          "PID START-TICKS" of this node's vmha-coordinator
  *   /run/vmha/csv/<volume>.leaving              there while ocf:vmha:csv leaves: none is to run
  */
-#define VMHA_VOLUME_META    ".vmha"
-#define VMHA_UNPROTECTED    "/run/vmha/unprotected" /* a VM of this node runs without protection */
-#define VMHA_HOST_ID_MAX    2000		    /* sanlock's; corosync allows larger node ids */
+#define VMHA_VOLUME_META ".vmha"
+#define VMHA_UNPROTECTED "/run/vmha/unprotected" /* a VM of this node runs without protection */
+/* Prefix of a node attribute, then the volume: "ID BYTES BYTES-OF-DEVICE" as the node sees it. */
+#define VMHA_VOLUME_FACTS   "vmha-volume-"
+#define VMHA_HOST_ID_MAX    2000 /* sanlock's; corosync allows larger node ids */
 #define VMHA_IO_TIMEOUT_MIN 1
 #define VMHA_IO_TIMEOUT_MAX 60
 

@@ -156,6 +156,32 @@ static void primitives_are_read(void)
 	CHECK_INT(vmha_pcmk_primitives_parse("no", "vm", &none, NULL), -EBADMSG);
 }
 
+static void who_runs_dlm_controld(void)
+{
+#define DLM "<primitive id='dlm' class='ocf' provider='pacemaker' type='controld'/>"
+	static const struct {
+		const char *xml;
+		int want;
+		const char *clone;
+	} rows[] = {
+		{ "<resources><clone id='c'>" DLM "</clone></resources>", 0, "c" },
+		{ "<resources><clone id='c'><group id='g'>" DLM "</group></clone></resources>", 0,
+		  "c" },
+		{ "<resources><group id='g'>" DLM "</group></resources>", -EINVAL, NULL },
+		{ "<resources>" DLM "</resources>", -EINVAL, NULL },
+		{ "<resources/>", -ENOENT, NULL },
+		{ "no", -EBADMSG, NULL },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		vmha_autofree char *clone = NULL;
+
+		CHECK_INT(vmha_pcmk_controld_parse(rows[i].xml, &clone, NULL), rows[i].want);
+		CHECK_STR(clone, rows[i].clone);
+	}
+}
+
 #define WEIGHT(node, score)                                                                        \
 	"<node_weight function='pcmk__primitive_assign' node='" node "' score='" score             \
 	"' id='web1'/>"
@@ -339,6 +365,7 @@ static const struct unit_test tests[] = {
 	UNIT_TEST(what_is_no_status_is_refused),
 	UNIT_TEST(failures_name_roles_with_underscores),
 	UNIT_TEST(primitives_are_read),
+	UNIT_TEST(who_runs_dlm_controld),
 	UNIT_TEST(the_best_other_node_is_chosen),
 	UNIT_TEST(planned_moves_spread_over_equal_nodes),
 	UNIT_TEST(constraints_of_moves_and_drains_are_written),

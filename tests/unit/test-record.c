@@ -188,6 +188,7 @@ static void a_volume_of_an_older_release_has_defaults(void)
 	CHECK_INT(vmha_record_parse(VMHA_RECORD_VOLUME, oldest, &got, NULL), 0);
 	CHECK_STR(got.type, "dir");
 	CHECK_STR(got.lock, "sanlock");
+	CHECK_INT(got.size_bytes, 0);
 	CHECK_INT(vmha_record_parse(VMHA_RECORD_VOLUME, older, &got, NULL), 0);
 	CHECK_INT(got.latency_count, 0); /* not measured */
 	CHECK_STR(got.lock, "sanlock");
