@@ -96,6 +96,10 @@ int vmha_intent_begin(const struct vmha_role *role, const char *op, bool disks,
 	if (!text) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
+	vmha_volume_path(role->volume, VMHA_VOLUME_META_DIR, path);
+	if (access(path, F_OK) < 0) { /* not mounted: nothing is to be made below the mount */
+		return vmha_err_errno(err, -errno, "volume %s is not here: %s", role->volume, path);
+	}
 	vmha_role_tidy(role);
 	vmha_intents_dir(role->volume, path);
 	r = vmha_file_mkdirs(path, 0755, err);
