@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What follows from a volume's io_timeout, in words, and what its storage does. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/volume.h"
-#include "lib/base/cleanup.h"
-#include "lib/base/file.h"
-#include "lib/base/str.h"
-
-#define NODES_MAX 64
 
 json_t *vmha_volume_times_json(const struct vmha_volume_record *rec)
 {
@@ -57,6 +50,7 @@ static void measured_print(const struct vmha_volume_record *rec)
 void vmha_volume_times_print(const struct vmha_volume_record *rec)
 {
 	const struct vmha_lease_times t = vmha_lease_times((unsigned int)rec->io_timeout_s);
+	struct vmha_renewal_record now;
 
 	(void)printf("\nTimes that follow from io_timeout = %u s:\n", t.io_timeout_s);
 	row("renewal", "2 x io", t.renewal_s, "how often each node renews");
@@ -73,4 +67,8 @@ void vmha_volume_times_print(const struct vmha_volume_record *rec)
 		"  A VM of a lost node starts elsewhere once that node is fenced and the "
 		"takeover's time\n  is over, or at once where the fencing frees its leases.\n");
 	measured_print(rec);
+	if (vmha_volume_load(rec->name, VMHA_VOLUME_RENEWALS, &now, NULL) == 0) {
+		(void)printf("  Now, on this node: the last renewal took %llu ms.\n",
+			     (unsigned long long)now.last_ms);
+	}
 }

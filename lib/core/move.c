@@ -148,3 +148,8 @@ enum vmha_move_party vmha_move_lease(enum vmha_move_state state)
 {
 	return states[state].lease;
 }
+
+int64_t vmha_move_span_ms(int64_t from_ms, int64_t to_ms)
+{
+	return from_ms > 0 && to_ms >= from_ms ? to_ms - from_ms : -1;
+}

@@ -97,4 +97,8 @@ bool vmha_move_is_final(enum vmha_move_state state);
 enum vmha_move_party vmha_move_runner(enum vmha_move_state state);
 enum vmha_move_party vmha_move_lease(enum vmha_move_state state);
 
+/** Between two times of day in ms, perhaps of two nodes. @return -1 when a clock was set back
+ * meanwhile, or @from_ms is 0: not known */
+int64_t vmha_move_span_ms(int64_t from_ms, int64_t to_ms);
+
 #endif

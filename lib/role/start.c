@@ -293,9 +293,9 @@ static void move_end(const struct vmha_action *act, bool continued)
 		return;
 	}
 	(void)snprintf(m.rec.to, sizeof(m.rec.to), "%s", act->node);
-	m.rec.total_ms = vmha_wall_ms() - m.rec.begun_ms;
+	m.rec.total_ms = vmha_move_span_ms(m.rec.begun_ms, vmha_wall_ms());
 	if (m.state == VMHA_MOVE_RESTORING && continued) {
-		m.rec.blackout_ms = vmha_wall_ms() - m.rec.stopped_ms;
+		m.rec.blackout_ms = vmha_move_span_ms(m.rec.stopped_ms, vmha_wall_ms());
 		(void)vmha_moving_step(act, &m, VMHA_EVENT_CONFIRMED, NULL);
 		(void)vmha_moving_step(act, &m, VMHA_EVENT_CLEANED, NULL);
 	} else if (m.state == VMHA_MOVE_SAVED || m.state == VMHA_MOVE_RESTORING) {

@@ -127,7 +127,16 @@ static void every_state_has_a_way_to_the_end(void)
 	}
 }
 
+static void a_clock_set_back_makes_a_span_unknown(void)
+{
+	CHECK_INT(vmha_move_span_ms(1000, 1700), 700);
+	CHECK_INT(vmha_move_span_ms(1000, 1000), 0);
+	CHECK_INT(vmha_move_span_ms(1000, 999), -1);
+	CHECK_INT(vmha_move_span_ms(0, 999), -1); /* it has not begun */
+}
+
 static const struct unit_test tests[] = {
+	UNIT_TEST(a_clock_set_back_makes_a_span_unknown),
 	UNIT_TEST(names_round_trip),
 	UNIT_TEST(laws_hold_for_every_step),
 	UNIT_TEST(an_illegal_step_changes_nothing),
