@@ -56,9 +56,9 @@ static void reason(const struct clusterd_volume *v, unsigned int before, bool as
 		   size_t size)
 {
 	const struct vmha_cnode *node = vmha_cluster_node(v->c->cluster, before);
-	char name[VMHA_NODE_SIZE];
+	char buffer[VMHA_NODE_SIZE];
+	const char *name = vmha_cluster_node_name(v->c->cluster, before, buffer);
 
-	(void)vmha_cluster_node_name(v->c->cluster, before, name);
 	if (!before) {
 		(void)snprintf(text, size, "it is the first");
 	} else if (asked) {

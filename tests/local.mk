@@ -237,6 +237,7 @@ tests_unit_test_volume_LDADD = tests/unit/libunit.a lib/librole.a lib/libport.a 
 tests_unit_lease_times_SOURCES = tests/unit/lease-times.c
 tests_unit_lease_times_LDADD = lib/libport.a lib/libcore.a lib/libbase.a $(SANLOCK_CLIENT_LIBS)
 
+include $(srcdir)/tests/bench/local.mk
 include $(srcdir)/tests/daemon/local.mk
 include $(srcdir)/tests/fault/local.mk
 # tests by scripts: found by tests/run, not by make
@@ -251,4 +252,9 @@ print-c-flags:
 		$(JANSSON_CFLAGS) $(SANLOCK_CFLAGS) $(FUSE_CFLAGS) $(GLIB_CFLAGS) $(QB_CFLAGS) \
 		$(COROSYNC_CFLAGS) $(CIB_CFLAGS:-I%=-isystem %) $(NL_CFLAGS) $(LIBVIRT_GLIB_CFLAGS) $(SYSTEMD_CFLAGS) -std=gnu11 \
 		-DVMHA_SRCDIR='"$(abs_srcdir)"' -DVMHA_BINDIR='"$(bindir)"'
-.PHONY: print-unit-tests print-c-flags
+# figures, beside those of the bare library in the same run; no part of ./check
+bench: all $(check_PROGRAMS)
+	$(MAKE) install DESTDIR=$(abs_builddir)/stage >/dev/null
+	$(srcdir)/tests/run --build $(abs_builddir) bench
+
+.PHONY: bench print-unit-tests print-c-flags

@@ -108,6 +108,10 @@ static void obey(struct holder *h, const struct vmha_dlm_order *o)
 {
 	uint32_t flags = LKF_VALBLK | (o->nowait ? LKF_NOQUEUE : 0) | (h->locked ? LKF_CONVERT : 0);
 
+	if (!h->locked && o->mode == VMHA_DLM_NULL) {
+		/* else it would stand behind the conversions that wait for the lock's owner */
+		flags |= LKF_EXPEDITE;
+	}
 	if (h->busy) {
 		return; /* vmha_dlm_request() does not send a second one */
 	}
