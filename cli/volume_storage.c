@@ -259,6 +259,7 @@ int vmha_volume_storage_check(struct volume_new *v, struct vmha_err **err)
 /* The daemon opens the file itself, as its own user. */
 static int lease_file_make(const char *path, off_t size, struct vmha_err **err)
 {
+	static const char zeros[BLOCK];
 	vmha_autoclose int fd =
 		open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, LEASE_MODE);
 	const struct passwd *pw = getpwnam("sanlock");
@@ -269,7 +270,8 @@ static int lease_file_make(const char *path, off_t size, struct vmha_err **err)
 	if (fchmod(fd, LEASE_MODE) < 0 || (pw && fchown(fd, pw->pw_uid, pw->pw_gid) < 0)) {
 		return vmha_err_errno(err, -errno, "cannot give %s to user sanlock", path);
 	}
-	if (ftruncate(fd, size) < 0 || fsync(fd) < 0) {
+	/* a real block at its begin: a hole takes direct reads of 512 bytes on every device */
+	if (ftruncate(fd, size) < 0 || pwrite(fd, zeros, BLOCK, 0) != BLOCK || fsync(fd) < 0) {
 		return vmha_err_errno(err, -errno, "cannot size %s", path);
 	}
 	return 0;

@@ -177,7 +177,7 @@ static bool find(const char *mountinfo, const char *place, const struct vmha_mou
 
 		if (line_parse(p, len, &m, at) &&
 		    (place ? strcmp(at, place) == 0
-			   : m.major == device->major && m.minor == device->minor)) {
+			   : device && m.major == device->major && m.minor == device->minor)) {
 			*ret_mount = m;
 			(void)snprintf(ret_place, VMHA_PATH_SIZE, "%s", at);
 			found = true;
