@@ -42,10 +42,11 @@ lab_lab_checkdisk_SOURCES = lab/tools/lab-checkdisk.c lab/guest/seqrec.h
 LAB_STATIC = lab/lab-qemu lab/lab-guest-seqwriter lab/lab-guest-powerbutton lab/lab-guest-dirty
 LAB_STATIC_CC = $(AM_V_CC)$(MKDIR_P) lab && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -static $(WARN_CFLAGS) -o $@
 nodist_lab_SCRIPTS = $(LAB_STATIC)
+nodist_lab_DATA = lab/lab-guest-tiny
 nodist_labvm_SCRIPTS = lab/vm/lab-agent
-CLEANFILES += $(LAB_STATIC) $(nodist_labvm_SCRIPTS)
+CLEANFILES += $(LAB_STATIC) $(nodist_lab_DATA) lab/tiny.o $(nodist_labvm_SCRIPTS)
 EXTRA_DIST += lab/README.md lab/tools/lab-qemu.c lab/guest/seqwriter.c lab/guest/powerbutton.c \
-	lab/guest/dirty.c lab/vm/lab-agent.c
+	lab/guest/dirty.c lab/guest/tiny.S lab/vm/lab-agent.c
 
 lab/lab-qemu: lab/tools/lab-qemu.c
 	$(LAB_STATIC_CC) $(srcdir)/lab/tools/lab-qemu.c
@@ -58,3 +59,6 @@ lab/lab-guest-dirty: lab/guest/dirty.c
 
 lab/vm/lab-agent: lab/vm/lab-agent.c lab/vm/wire.h
 	$(AM_V_CC)$(MKDIR_P) lab/vm && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -static $(WARN_CFLAGS) -o $@ $(srcdir)/lab/vm/lab-agent.c
+lab/lab-guest-tiny: lab/guest/tiny.S
+	$(AM_V_GEN)$(MKDIR_P) lab && $(CC) -c -m32 -o lab/tiny.o $(srcdir)/lab/guest/tiny.S && \
+		ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o $@ lab/tiny.o

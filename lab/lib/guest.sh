@@ -179,8 +179,33 @@ guest_xml() {
 	X
 }
 
+# A boot sector that counts on its serial line and its disk: for machines, on which a kernel is slow.
+guest_tiny_xml() {
+	local name=$1 disk=$2
+	cat <<-X
+	<domain type='qemu'>
+	  <name>$name</name>
+	  <uuid>$(guest_uuid "$name")</uuid>
+	  <memory unit='MiB'>16</memory>
+	  <vcpu>1</vcpu>
+	  <os><type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type></os>
+	  <features><acpi/></features>
+	  <on_reboot>restart</on_reboot>
+	  <devices>
+	    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+	$(guest_disk_xml "$disk")
+	    <serial type='file'>
+	      <source path='/var/log/libvirt/qemu/$name-console.log' append='on'/>
+	    </serial>
+	    <controller type='usb' model='none'/>
+	    <memballoon model='none'/>
+	  </devices>
+	</domain>
+	X
+}
+
 guest_parse_xml_options() {
-	local name='' disk='' memory=128 extra='' alarm=''
+	local name='' disk='' memory=128 extra='' alarm='' tiny=no
 	while (($#)); do
 		case $1 in
 		--disk | --memory | --dirty | --write-ms)
@@ -193,6 +218,7 @@ guest_parse_xml_options() {
 			esac
 			shift
 			;;
+		--tiny) tiny=yes ;;
 		--panic | --watchdog) alarm=${1#--} ;;
 		-*) usage_error "unknown option '$1'" ;;
 		*)
@@ -206,12 +232,38 @@ guest_parse_xml_options() {
 	[[ $memory =~ ^[0-9]+$ && $memory -ge 96 ]] || usage_error "bad memory '$memory': MiB, 96 or more"
 	[[ $extra =~ ^(\ lab(dirty=[0-9]+(:[0-9]+)?|write=[0-9]+))*$ ]] ||
 		usage_error "bad value: --dirty MB[:MB_PER_S], --write-ms MS"
+	if [[ $tiny == yes ]]; then
+		guest_tiny_xml "$name" "${disk:-/clusterstorage/vol1/$name/$name.img}"
+		return
+	fi
 	guest_xml "$name" "${disk:-/clusterstorage/vol1/$name/$name.img}" "$memory" "$extra" "$alarm"
+}
+
+# By the first node that is on, on any volume.
+guest_disk_vm() {
+	local path=$1 tiny=${2:-} size=$GUEST_DISK_MIB id
+	[[ -z $tiny ]] || size=1
+	[[ $path =~ ^/clusterstorage/[A-Za-z0-9._/-]+$ && $path != *..* ]] ||
+		usage_error "the disk must be below /clusterstorage"
+	for id in $(node_ids); do
+		node_is_on "$id" || continue
+		# shellcheck disable=SC2016  # for the node's shell
+		vm_exec "$id" sh -c 'mkdir -p "${1%/*}" && rm -f "$1" && truncate -s "$2" "$1" && \
+			{ [ -z "$3" ] || dd if=/usr/share/vmha-lab/guest/tiny of="$1" conv=notrunc,fsync status=none; }' \
+			sh "$path" "${size}M" "$tiny" || die "the disk cannot be made on node$id"
+		return
+	done
+	die "all nodes are off"
 }
 
 # guest_disk PATH: PATH as the nodes see it; zeroes what is there (a LUN keeps its size).
 guest_disk() {
 	local path=$1 real
+	if is_vm; then
+		guest_disk_vm "$@"
+		return
+	fi
+	[[ ${2:-} != --tiny ]] || usage_error "--tiny is for machines (up --vm)"
 	[[ $path =~ ^/clusterstorage/vol1/[A-Za-z0-9._/-]+$ && $path != *..* ]] ||
 		usage_error "the disk must be below /clusterstorage/vol1"
 	real=$LAB_STATE/storage/vol1/${path#/clusterstorage/vol1/}
@@ -245,8 +297,8 @@ verb_guest() {
 	case $sub in
 	xml) guest_parse_xml_options "$@" ;;
 	disk)
-		(($# == 1)) || usage_error "guest disk needs PATH"
-		guest_disk "$1"
+		[[ $# == 1 || $#:${2:-} == 2:--tiny ]] || usage_error "guest disk needs PATH [--tiny]"
+		guest_disk "$@"
 		;;
 	ip)
 		(($# == 1)) || usage_error "guest ip needs NAME"

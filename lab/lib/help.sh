@@ -23,7 +23,7 @@ declare -A HELP_ARGS=(
 	[pull-disk]='NODE LUN'
 	[freeze]='NODE'
 	[thaw]='NODE'
-	[guest]='build | xml NAME [OPTIONS] | disk PATH | ip NAME | console NAME'
+	[guest]='build | xml NAME [OPTIONS] | disk PATH [--tiny] | ip NAME | console NAME'
 	[ping-gap]='start|stop|report GUEST | wait GUEST [SECONDS]'
 	[check-disk]='[--min-seq N] [--same-boot] DISK'
 	[power-request]=''
@@ -70,7 +70,8 @@ file to grow, denies to make or remove names, or takes MS longer for each operat
 xml NAME     print a domain XML: [--disk PATH] [--memory MIB] [--dirty MB[:MB_PER_S]] [--write-ms MS]
          [--panic | --watchdog]: a device that tells of a panic or of a system that hangs
              disk: /clusterstorage/vol1/NAME/NAME.img unless given
-disk PATH    make (or zero) the raw disk PATH, below /clusterstorage/vol1
+         --tiny: a boot sector that counts on its console and disk, for machines (up --vm)
+disk PATH    make (or zero) the raw disk PATH, below /clusterstorage/vol1; --tiny: that boot sector on it
 ip NAME      the address of the guest on the public network
 console NAME what the guest printed, from every node it ran on'
 	[ping-gap]='start a ping of a guest (name or address) every 10 ms; stop prints replies, lost and the largest

@@ -115,7 +115,7 @@ layer_vm_key() {
 	{
 		echo "$IMAGE $GUEST_DIR"
 		cat "$LAB_DATA"/vm/{init,devices,services} "$LAB_DATA/node/fence_vmha_lab" \
-			"$(tool lab-qemu)" "$(tool vm/lab-agent)" "$(tool lab-checkdisk)"
+			"$(tool lab-qemu)" "$(tool vm/lab-agent)" "$(tool lab-checkdisk)" "$(tool lab-guest-tiny)"
 		if [[ -n ${CONFIG[packages]} ]]; then
 			for file in "${CONFIG[packages]}"/*.deb; do
 				sha256sum <"$file"
@@ -161,7 +161,7 @@ layer_vm_own() {
 	install -m 755 "$(tool lab-qemu)" "$out/usr/bin/qemu-system-x86_64"
 	install -m 755 "$LAB_DATA/node/fence_vmha_lab" "$out/usr/sbin/fence_vmha_lab"
 	cp "$GUEST_DIR"/{vmlinux,initrd.gz} "$out/usr/share/vmha-lab/guest/"
-	[[ ! -d $GUEST_DIR/tiny ]] || cp "$GUEST_DIR"/tiny/* "$out/usr/share/vmha-lab/guest/"
+	install -m 644 "$(tool lab-guest-tiny)" "$out/usr/share/vmha-lab/guest/tiny"
 }
 
 # layer_vm_make: sets LAYER.

@@ -62,7 +62,8 @@ capabilities_save() {
 	local to from=$LAB_STATE/node$1/var/cache/libvirt/qemu/capabilities
 	to=$LAB_CACHE/libvirt-$(capabilities_key)
 	if is_vm && [[ ! -d $to ]]; then
-		vm_exec "$1" tar -C /var -cf - cache/libvirt/qemu/capabilities |
+		# libvirt asks QEMU when somebody wants to know, and here that takes long
+		vm_exec "$1" sh -c 'timeout 180 virsh -q domcapabilities --virttype qemu >/dev/null && tar -C /var -cf - cache/libvirt/qemu/capabilities' |
 			tar -C "$LAB_STATE/node$1/var" -xf - || return 0
 	fi
 	[[ ! -d $to && -n $(ls -A "$from" 2>/dev/null) ]] || return 0
