@@ -80,9 +80,9 @@ int csv_ask_clash(const struct csv_params *p, struct csv_answer *answer, struct 
 	if (r < 0 || !first.timestamp) {
 		return r;
 	}
-	/* this node's own former life renews no more; whoever lives does so once in this time */
+	/* this node's own former life renews no more; whoever lives is not as late as that */
 	until = vmha_mono_add(vmha_mono_now(),
-			      VMHA_SPAN_S(vmha_lease_times(first.io_timeout_s).renewal_s + 1));
+			      VMHA_SPAN_S(vmha_lease_times(first.io_timeout_s).late_s));
 	now = first;
 	while (r == 0 && !vmha_mono_passed(until)) {
 		vmha_mono_pace(VMHA_SPAN_S(1));

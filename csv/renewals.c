@@ -107,7 +107,8 @@ static void well_tell(struct watch *w)
 
 	(void)snprintf(text, sizeof(text),
 		       "volume %s on %s: renewals are in time again (the last took %u ms)",
-		       w->p->volume, w->node, w->now.last_ms);
+		       w->p->volume, w->node,
+		       w->now.last_ms ? w->now.last_ms : (unsigned int)w->rec.last_ms);
 	tell(w, "info", text);
 }
 
