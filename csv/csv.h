@@ -106,6 +106,12 @@ int csv_health_check(const struct csv_params *p, struct vmha_mono deadline, int6
  * bounded, changes nothing. */
 void csv_renewals_watch(const struct csv_params *p, const struct vmha_joined_record *joined);
 
+/**
+ * Direct read of a gfs2 volume's device, past the file system and its locks; bounded in time.
+ * @return 0; -ETIMEDOUT it hangs; negative errno
+ */
+int csv_device_check(const struct csv_params *p, struct vmha_mono deadline, struct vmha_err **err);
+
 /** Seconds since all was last found well here. */
 int64_t csv_health_silent_s(const struct csv_params *p);
 

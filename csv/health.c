@@ -82,6 +82,35 @@ static int ask_health(const struct csv_params *p, struct csv_answer *answer, str
 	return r < 0 ? r : write_read(path, err);
 }
 
+static int ask_device(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
+{
+	vmha_autofree void *in = NULL;
+	vmha_autoclose int fd = open(p->device, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+	(void)answer;
+	if (fd < 0) {
+		return vmha_err_errno(err, -errno, "cannot open %s", p->device);
+	}
+	if (posix_memalign(&in, BLOCK, BLOCK) != 0) {
+		return vmha_err_set(err, -ENOMEM, "out of memory");
+	}
+	if (pread(fd, in, BLOCK, 0) != BLOCK) {
+		return vmha_err_errno(err, -errno, "cannot read %s", p->device);
+	}
+	return 0;
+}
+
+int csv_device_check(const struct csv_params *p, struct vmha_mono deadline, struct vmha_err **err)
+{
+	struct csv_answer answer;
+	pid_t hung = 0;
+	int r = csv_ask(ask_device, p, deadline, &answer, &hung);
+
+	return r < 0 ? vmha_err_set(err, r, "%s",
+				    r == -ETIMEDOUT ? "the device does not answer" : answer.text)
+		     : 0;
+}
+
 int64_t csv_health_silent_s(const struct csv_params *p)
 {
 	struct vmha_health_record rec = { .last_ok_ms = now_ms() };

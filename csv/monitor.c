@@ -2,7 +2,7 @@
 /*
  * A failed monitor fences this node (op monitor on-fail=fence).  So it fails only while VMs run
  * here whose protection is lost or about to be; without any, the volume is repaired if that is
- * possible and called degraded if not.
+ * possible and called degraded if not.  A GFS2 that is lost here fails without VMs too.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -17,6 +17,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/port/lease_sanlock.h"
+#include "lib/role/mounted.h"
 
 #define ASK_S 5
 
@@ -26,6 +27,7 @@ struct view {
 	struct vmha_user *users;
 	size_t count;
 	bool users_unknown; /* /proc could not be searched: taken for "some" */
+	bool blocks_others; /* a GFS2 whose locks and journal here nobody else can have */
 };
 
 static void view_free(struct view *v)
@@ -51,6 +53,12 @@ judge(const struct view *v, const char *fmt, ...)
 		return csv_fail(OCF_ERR_GENERIC, "node %s: %s; to be fenced for %s", v->joined.node,
 				what, csv_users_text(v->users, v->count, vms, sizeof(vms)));
 	}
+	if (v->blocks_others) {
+		return csv_fail(OCF_ERR_GENERIC,
+				"node %s: %s; to be fenced, for other nodes wait for its locks on "
+				"the GFS2",
+				v->joined.node, what);
+	}
 	return csv_fail(OCF_DEGRADED, "node %s: %s; no VM runs here", v->joined.node, what);
 }
 
@@ -59,6 +67,23 @@ static struct vmha_mono soon(const struct csv_params *p, int64_t s)
 	struct vmha_mono t = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(s));
 
 	return t.ns < p->deadline.ns ? t : p->deadline;
+}
+
+/*
+ * A node that lost its way to a GFS2 keeps locks that the others want, until it is fenced, VMs or
+ * not. The device itself is asked: the file system is silent on every node while it waits for one
+ * of them, and the others must not be fenced for that.
+ */
+static bool blocks_others(const struct view *v)
+{
+	int64_t limit_s = vmha_sanlock_renewal_fail_s((unsigned int)v->joined.io_timeout_s);
+
+	if (v->p->type != VMHA_VOLUME_TYPE_GFS2) {
+		return false;
+	}
+	return vmha_volume_withdrawn(v->p->volume) ||
+	       (csv_health_silent_s(v->p) >= limit_s &&
+		csv_device_check(v->p, soon(v->p, ASK_S), NULL) < 0);
 }
 
 /* Does the marker ("VM pid=N: why") mean a process that is still here? */
@@ -116,7 +141,7 @@ static enum vmha_ocf rejoin(struct view *v)
 /* The lockspace is not joined though it was: sanlock died, or gave it up when renewals failed. */
 static enum vmha_ocf lost(struct view *v)
 {
-	if (v->count || v->users_unknown) {
+	if (v->count || v->users_unknown || v->blocks_others) {
 		return judge(v, "lockspace of volume %s lost", v->p->volume);
 	}
 	return rejoin(v);
@@ -207,7 +232,17 @@ static enum vmha_ocf check_storage(struct view *v)
 		return OCF_SUCCESS;
 	}
 	(void)csv_mount_trouble(v->p, trouble, sizeof(trouble));
+	if (silent_s >= limit_s && v->p->type == VMHA_VOLUME_TYPE_GFS2 && !v->blocks_others &&
+	    csv_device_check(v->p, soon(v->p, ASK_S), NULL) == 0) {
+		/* the lease is renewed, the device answers: it is another node that is waited for
+		 */
+		return csv_fail(OCF_DEGRADED,
+				"node %s: %s for %lld s, though the device answers: GFS2 waits for "
+				"another node%s",
+				v->joined.node, vmha_err_text(err), (long long)silent_s, trouble);
+	}
 	if (silent_s >= limit_s) {
+		v->blocks_others = v->p->type == VMHA_VOLUME_TYPE_GFS2;
 		return judge(v, "%s for %lld s (limit %u s)%s", vmha_err_text(err),
 			     (long long)silent_s, limit_s, trouble);
 	}
@@ -258,6 +293,7 @@ enum vmha_ocf csv_monitor(const struct csv_params *p)
 	}
 	csv_renewals_watch(p, &v.joined);
 	v.users_unknown = vmha_volume_users(p->volume, &v.users, &v.count, NULL) < 0;
+	v.blocks_others = blocks_others(&v);
 	rc = check_marker(&v);
 	if (rc == OCF_SUCCESS) {
 		rc = check_mount(&v);
