@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#define MAGIC	   "VMHA"
-#define MAGIC_SIZE 4
+static const unsigned char magic[4] = { 'V', 'M', 'H', 'A' };
+
 #define FORMAT	   1U
 #define AT_VERSION 4
 #define AT_NODE	   8
@@ -33,7 +33,7 @@ static uint64_t number_get(const unsigned char *from, size_t size)
 void vmha_lockvalue_print(const struct vmha_lockvalue *value, unsigned char *bytes)
 {
 	memset(bytes, 0, VMHA_LOCKVALUE_BYTES);
-	memcpy(bytes, MAGIC, MAGIC_SIZE);
+	memcpy(bytes, magic, sizeof(magic));
 	number_put(bytes + AT_VERSION, 2, FORMAT);
 	number_put(bytes + AT_NODE, 4, value->node);
 	number_put(bytes + AT_EPOCH, 8, value->epoch);
@@ -41,7 +41,8 @@ void vmha_lockvalue_print(const struct vmha_lockvalue *value, unsigned char *byt
 
 bool vmha_lockvalue_parse(const unsigned char *bytes, struct vmha_lockvalue *ret_value)
 {
-	if (memcmp(bytes, MAGIC, MAGIC_SIZE) != 0 || number_get(bytes + AT_VERSION, 2) != FORMAT) {
+	if (memcmp(bytes, magic, sizeof(magic)) != 0 ||
+	    number_get(bytes + AT_VERSION, 2) != FORMAT) {
 		return false;
 	}
 	ret_value->node = (uint32_t)number_get(bytes + AT_NODE, 4);

@@ -106,6 +106,9 @@ static void format_and_content_agree(void)
 static void formats_are_known_by_their_first_bytes(void)
 {
 	static const char vdi[512] = "<<< Oracle VM VirtualBox Disk Image >>>\n";
+	static const char qcow2[4] = { 'Q', 'F', 'I', '\xfb' };
+	static const char vhdx[8] = { 'v', 'h', 'd', 'x', 'f', 'i', 'l', 'e' };
+	static const char vdi_magic[4] = { '\x7f', '\x10', '\xda', '\xbe' };
 	char head[512] = { 0 };
 
 	CHECK(vmha_image_format(head, sizeof(head)) == NULL);
@@ -113,12 +116,12 @@ static void formats_are_known_by_their_first_bytes(void)
 	CHECK(vmha_image_format("QFI\xfb", 4) != NULL);
 	CHECK(vmha_image_format("QFI", 3) == NULL);
 	CHECK(vmha_image_format(NULL, 0) == NULL);
-	memcpy(head, "QFI\xfb", 4);
+	memcpy(head, qcow2, sizeof(qcow2));
 	CHECK_STR(vmha_image_format(head, sizeof(head)), "qcow2");
-	memcpy(head, "vhdxfile", 8);
+	memcpy(head, vhdx, sizeof(vhdx));
 	CHECK_STR(vmha_image_format(head, sizeof(head)), "vhdx");
 	memcpy(head, vdi, 64);
-	memcpy(head + 64, "\x7f\x10\xda\xbe", 4);
+	memcpy(head + 64, vdi_magic, sizeof(vdi_magic));
 	CHECK_STR(vmha_image_format(head, sizeof(head)), "vdi");
 }
 
