@@ -48,7 +48,7 @@ vm_clean() {
 	await 240 "all nodes in the cluster" nodes_online "${#NODES[@]}"
 	cluster crm_attribute --name stop-all-resources --update true
 	settled 240
-	cluster cibadmin --delete --xpath '/cib/configuration/constraints/*' --force >>"$WORK/clean.log" 2>&1 || true
+	cluster cibadmin --delete-all --force --xpath '/cib/configuration/constraints/*' >>"$WORK/clean.log" 2>&1 || true
 	cluster cibadmin --replace --scope resources --xml-pipe <"$LAB_STATE/ready" >>"$WORK/clean.log" 2>&1 ||
 		fail "the resources cannot be set back: $(tail -n 3 "$WORK/clean.log")"
 	cluster crm_attribute --name stop-all-resources --delete
@@ -97,4 +97,69 @@ vm_all() {
 		wait "$pid" || rc=$?
 	done
 	return "$rc"
+}
+
+# --- a volume of the product's ----------------------------------------------------------------------
+
+# vm_volume LUN [OPTION...]: $VOLUME, a GFS2 on that shared disk.
+vm_volume() {
+	local lun=$1 start=$EPOCHREALTIME
+	shift
+	on node1 vmha volume create "$VOLUME" --type gfs2 --device "/dev/disk/by-id/$lun" --io-timeout 2 "$@" \
+		>"$WORK/create.log" 2>&1 || fail "volume create: $(cat "$WORK/create.log")"
+	figure "volume_create_s=$(seconds_since "$start")"
+}
+
+vm_volume_remove() {
+	cluster vmha volume remove "$VOLUME" --destroy >"$WORK/destroy.log" 2>&1 || fail "volume remove: $(cat "$WORK/destroy.log")"
+}
+
+# vm_volume_value FILTER: of `volume show`.
+vm_volume_value() {
+	cluster vmha volume show "$VOLUME" --output json 2>/dev/null | jq -r "$1"
+}
+
+vm_owner() {
+	vm_volume_value .owner.node
+}
+
+vm_epoch() {
+	vm_volume_value .owner.epoch
+}
+
+vm_owned() {
+	local now
+	now=$(vm_owner)
+	[[ -n $now && $now != null ]]
+}
+
+# vm_volume_on N: Pacemaker has it on N nodes, and starts or stops it on none.
+vm_volume_on() {
+	nodes_online "${#NODES[@]}" &&
+		(($(cluster crm_mon -1 --output-as=xml 2>/dev/null |
+			xmllint --xpath "count(//resource[@id='$VOLUME' and @role='Started' and not(@pending)]/node)" - 2>/dev/null) == $1))
+}
+
+vm_volume_good() {
+	cluster vmha volume check "$VOLUME" >"$WORK/check.log" 2>&1 || fail "volume check: $(cat "$WORK/check.log")"
+}
+
+# vm_refused PATTERN NODE CMD...: status not 0, and the pattern in what it says.
+vm_refused() {
+	local pattern=$1 node=$2
+	shift 2
+	! on "$node" "$@" >"$WORK/refused.log" 2>&1 || fail "not refused: $*: $(cat "$WORK/refused.log")"
+	grep -q -- "$pattern" "$WORK/refused.log" || fail "'$pattern' is not in: $(cat "$WORK/refused.log")"
+}
+
+# vm_one_coordinator: DLM has granted its lock once in the cluster.
+vm_one_coordinator() {
+	local node count=0
+	for node in "${NODES[@]}"; do
+		on "$node" dlm_tool lockdump "vmha-$VOLUME" >"$WORK/locks.$node" 2>&1 || true
+		! grep -q 'gr EX .*coordinator' "$WORK/locks.$node" || count=$((count + 1))
+		figure "$node: $(grep 'coordinator' "$WORK/locks.$node" | tr -s ' ' | head -n 1)"
+	done
+	# a lock is shown by its holder and by the master of its resource
+	((count >= 1 && count <= 2)) || fail "the coordinator's lock: $(cat "$WORK"/locks.*)"
 }

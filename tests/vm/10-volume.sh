@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=1200 weight=3 lab=vm
+# A GFS2 volume by the product's own commands: made, refused where something is, written by all nodes, its
+# coordinator moved, lost with its node and followed by another; a role's removed directory holds up no
+# node that leaves; taken out of the cluster and brought in again.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+DIR=/clusterstorage/$VOLUME
+vm_begin
+
+step "made on all nodes"
+vm_volume lun1
+[[ $(vm_volume_value .type) == gfs2 && $(vm_volume_value .lock) == dlm ]] || fail "$(cluster vmha volume show "$VOLUME")"
+for NODE in "${NODES[@]}"; do
+	on "$NODE" sh -c "echo 'written by $NODE' >$DIR/$NODE && sync $DIR/$NODE" || fail "$NODE cannot write"
+done
+for NODE in "${NODES[@]}"; do
+	[[ $(on "$NODE" cat "$DIR/node1" "$DIR/node2" "$DIR/node3" | wc -l) == 3 ]] || fail "$NODE does not see all"
+done
+vm_volume_good
+
+step "refused"
+on node1 mke2fs -q -F /dev/disk/by-id/lun2 >"$WORK/mkfs.log" 2>&1 || fail "mke2fs: $(cat "$WORK/mkfs.log")"
+vm_refused 'ext[234]' node1 vmha volume create other --type gfs2 --device /dev/disk/by-id/lun2
+vm_refused 'already the device of volume' node2 vmha volume create other --type gfs2 --device /dev/disk/by-id/lun1 --force
+vm_refused 'exists already' node2 vmha volume create "$VOLUME" --type gfs2 --device /dev/disk/by-id/lun3
+vm_refused '/dev/nothing' node2 vmha volume create other --type gfs2 --device /dev/nothing
+on node1 blkid /dev/disk/by-id/lun2 | grep -q ext2 || fail "a refused create has touched the device"
+vm_volume_good
+
+step "the coordinator is moved"
+await 60 "a coordinator" vm_owned
+OWNER=$(vm_owner)
+EPOCH=$(vm_epoch)
+NEXT=$(node_other "$OWNER")
+START=$(now_ms)
+cluster vmha volume move "$VOLUME" "$NEXT" >"$WORK/move.log" 2>&1 || fail "volume move: $(cat "$WORK/move.log")"
+figure "volume_move_ms=$(($(now_ms) - START))"
+[[ $(vm_owner) == "$NEXT" ]] || fail "$(vm_owner) coordinates it, not $NEXT"
+(($(vm_epoch) > EPOCH)) || fail "the epoch did not grow"
+vm_one_coordinator
+
+step "a node leaves after a role was removed whose directory others have looked up"
+on node1 sh -c "mkdir -p $DIR/gone && truncate -s 1M $DIR/gone/gone.img"
+lab guest xml gone --tiny --disk "$DIR/gone/gone.img" | on node1 sh -c 'cat >/root/gone.xml'
+on node1 vmha vm add gone --xml /root/gone.xml --volume "$VOLUME" --disabled >"$WORK/add.log" 2>&1 || fail "vm add: $(cat "$WORK/add.log")"
+for NODE in node2 node3; do
+	on "$NODE" sh -c "ls -l $DIR/gone; stat $DIR/gone/gone.none" >/dev/null 2>&1 || true
+done
+on node1 vmha vm remove gone --disks >"$WORK/remove.log" 2>&1 || fail "vm remove: $(cat "$WORK/remove.log")"
+vm_mark
+START=$(now_ms)
+cluster crm_attribute --node node3 --name standby --update on
+settled 180
+! vm_logged 'off node3' || fail "node3 was fenced because it could not leave"
+on node3 sh -c "! grep -q ' $DIR ' /proc/mounts" || fail "the volume is still mounted on node3"
+figure "node_leaves_ms=$(($(now_ms) - START))"
+cluster crm_attribute --node node3 --name standby --delete
+await 120 "the volume on all nodes" vm_volume_on 3
+
+step "the coordinator's node loses its power"
+OWNER=$(vm_owner)
+EPOCH=$(vm_epoch)
+cluster_from "$(node_other "$OWNER")"
+vm_mark
+START=$(now_ms)
+lab power off "$OWNER"
+await 120 "the fence of $OWNER" vm_logged "off $OWNER proven"
+FENCED=$(now_ms)
+vm_owned_by_another() {
+	local now
+	now=$(vm_owner)
+	[[ $now != null && -n $now && $now != "$OWNER" ]]
+}
+await 120 "another coordinator" vm_owned_by_another
+figure "takeover_ms=$(($(now_ms) - START)) fence_ms=$((FENCED - START)) takeover_after_fence_ms=$(($(now_ms) - FENCED))"
+(($(vm_epoch) > EPOCH)) || fail "the epoch did not grow"
+timeout 60 "$LAB_BIN" --name "$LAB" exec "$CLUSTER_NODE" sh -c "echo after >$DIR/after && sync $DIR/after" ||
+	fail "$CLUSTER_NODE cannot write after the loss"
+await 240 "$OWNER back in the volume" vm_volume_on 3
+[[ $(on "$OWNER" cat "$DIR/after") == after ]] || fail "$OWNER does not see what was written meanwhile"
+vm_volume_good
+vm_one_coordinator
+
+step "out of the cluster, and in again from another node"
+START=$(now_ms)
+cluster vmha volume remove "$VOLUME" >"$WORK/remove.log" 2>&1 || fail "volume remove: $(cat "$WORK/remove.log")"
+figure "volume_remove_ms=$(($(now_ms) - START))"
+START=$(now_ms)
+on node3 vmha volume add "$VOLUME" --type gfs2 --device /dev/disk/by-id/lun1 >"$WORK/add.log" 2>&1 || fail "volume add: $(cat "$WORK/add.log")"
+figure "volume_add_ms=$(($(now_ms) - START))"
+[[ $(on node2 cat "$DIR/after") == after ]] || fail "the volume has lost what was on it"
+vm_volume_good
+on node2 vmha volume remove "$VOLUME" --destroy >"$WORK/destroy.log" 2>&1 || fail "volume remove --destroy: $(cat "$WORK/destroy.log")"
+[[ -z $(on node1 blkid /dev/disk/by-id/lun1) ]] || fail "something is left on the device"
