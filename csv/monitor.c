@@ -212,6 +212,15 @@ static enum vmha_ocf check_lockspace(struct view *v)
 	return check_renewals(v, &now);
 }
 
+/* For a look at storage that may hang: leaves time to ask the device whose fault it is. */
+static struct vmha_mono before_asking(const struct csv_params *p, int64_t s)
+{
+	struct vmha_mono latest = vmha_mono_add(p->deadline, VMHA_SPAN_S(-(ASK_S + 1)));
+	struct vmha_mono t = soon(p, s);
+
+	return t.ns < latest.ns ? t : latest;
+}
+
 /* Mounted by us, and not given up by its file system? */
 static enum vmha_ocf check_mount(struct view *v)
 {
@@ -226,7 +235,7 @@ static enum vmha_ocf check_storage(struct view *v)
 	unsigned int limit_s = vmha_sanlock_renewal_fail_s((unsigned int)v->joined.io_timeout_s);
 	int64_t silent_s = 0;
 	char trouble[300];
-	int r = csv_health_check(v->p, soon(v->p, limit_s), &silent_s, &err);
+	int r = csv_health_check(v->p, before_asking(v->p, limit_s), &silent_s, &err);
 
 	if (r == 0) {
 		return OCF_SUCCESS;

@@ -16,6 +16,7 @@ unit_tests = \
 	tests/unit/test-cluster-table \
 	tests/unit/test-codec \
 	tests/unit/test-conf \
+	tests/unit/test-csv-monitor \
 	tests/unit/test-device \
 	tests/unit/test-diskmode \
 	tests/unit/test-domxml \
@@ -85,6 +86,10 @@ tests_unit_test_base_faults_LDFLAGS = $(AM_LDFLAGS) $(inject_wrap)
 
 tests_unit_test_chores_SOURCES = tests/unit/test-chores.c
 tests_unit_test_chores_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+
+tests_unit_test_csv_monitor_SOURCES = tests/unit/test-csv-monitor.c csv/ask.c csv/monitor.c
+tests_unit_test_csv_monitor_LDADD = tests/unit/libunit.a lib/libport.a lib/libcore.a lib/libbase.a \
+	$(SANLOCK_CLIENT_LIBS)
 
 tests_unit_test_cleanup_SOURCES = tests/unit/test-cleanup.c
 tests_unit_test_cleanup_LDADD = tests/unit/libunit.a lib/libbase.a
