@@ -83,7 +83,7 @@ static bool blocks_others(const struct view *v)
 	}
 	return vmha_volume_withdrawn(v->p->volume) ||
 	       (csv_health_silent_s(v->p) >= limit_s &&
-		csv_device_check(v->p, soon(v->p, ASK_S), NULL) < 0);
+		csv_device_lost(v->p, soon(v->p, ASK_S)) == 1);
 }
 
 /* Does the marker ("VM pid=N: why") mean a process that is still here? */
@@ -242,13 +242,15 @@ static enum vmha_ocf check_storage(struct view *v)
 	}
 	(void)csv_mount_trouble(v->p, trouble, sizeof(trouble));
 	if (silent_s >= limit_s && v->p->type == VMHA_VOLUME_TYPE_GFS2 && !v->blocks_others &&
-	    csv_device_check(v->p, soon(v->p, ASK_S), NULL) == 0) {
-		/* the lease is renewed, the device answers: it is another node that is waited for
+	    csv_device_lost(v->p, soon(v->p, ASK_S)) != 1) {
+		/* the lease is renewed, the device is not known to be lost: another node is waited
+		 * for
 		 */
-		return csv_fail(OCF_DEGRADED,
-				"node %s: %s for %lld s, though the device answers: GFS2 waits for "
-				"another node%s",
-				v->joined.node, vmha_err_text(err), (long long)silent_s, trouble);
+		return csv_fail(
+			OCF_DEGRADED,
+			"node %s: %s for %lld s, though the device does not fail: GFS2 waits for "
+			"another node%s",
+			v->joined.node, vmha_err_text(err), (long long)silent_s, trouble);
 	}
 	if (silent_s >= limit_s) {
 		v->blocks_others = v->p->type == VMHA_VOLUME_TYPE_GFS2;

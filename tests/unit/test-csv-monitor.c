@@ -14,10 +14,9 @@
 
 static unsigned int io_timeout_s;
 static int64_t silent_before_s; /* when the action begins */
-static int device;		/* 0: it answers at once */
+static int device;		/* what csv_device_lost() says */
 
-/* --- fakes
- * ---------------------------------------------------------------------------------------- */
+/* --- fakes ---------------------------------------------------------------------------------- */
 
 enum vmha_ocf csv_fail(enum vmha_ocf rc, const char *fmt, ...)
 {
@@ -52,19 +51,13 @@ int64_t csv_health_silent_s(const struct csv_params *p)
 	return silent_before_s;
 }
 
-static int ask_device(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
+int csv_device_lost(const struct csv_params *p, struct vmha_mono deadline)
 {
 	(void)p;
-	(void)answer;
-	return device ? vmha_err_set(err, device, "device") : 0;
-}
-
-int csv_device_check(const struct csv_params *p, struct vmha_mono deadline, struct vmha_err **err)
-{
-	struct csv_answer answer;
-
-	(void)err;
-	return csv_ask(ask_device, p, deadline, &answer, NULL);
+	if (vmha_mono_left_ms(deadline) < 1000) {
+		return -EAGAIN;
+	}
+	return device;
 }
 
 int csv_ask_lockspace(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
@@ -149,8 +142,7 @@ bool vmha_volume_withdrawn(const char *volume)
 	return false;
 }
 
-/* --- tests
- * ---------------------------------------------------------------------------------------- */
+/* --- tests ---------------------------------------------------------------------------------- */
 
 static enum vmha_ocf monitor(unsigned int io, int64_t silent_s, int device_says)
 {
@@ -178,12 +170,18 @@ static void waiting_for_another_node_is_no_reason_to_be_fenced(void)
 
 static void a_node_that_lost_the_device_is_fenced_after_the_limit(void)
 {
-	CHECK_INT(monitor(1, 20, -EIO), OCF_ERR_GENERIC);
-	CHECK_INT(monitor(10, 20, -EIO), OCF_DEGRADED);
+	CHECK_INT(monitor(1, 20, 1), OCF_ERR_GENERIC);
+	CHECK_INT(monitor(10, 20, 1), OCF_DEGRADED);
+}
+
+static void a_device_that_cannot_be_asked_is_not_lost(void)
+{
+	CHECK_INT(monitor(1, 20, -EAGAIN), OCF_DEGRADED);
 }
 
 static const struct unit_test tests[] = {
 	UNIT_TEST(waiting_for_another_node_is_no_reason_to_be_fenced),
 	UNIT_TEST(a_node_that_lost_the_device_is_fenced_after_the_limit),
+	UNIT_TEST(a_device_that_cannot_be_asked_is_not_lost),
 };
 UNIT_MAIN(tests)
