@@ -105,7 +105,7 @@ static void lease_check(const struct plan *p, struct vmha_findings *f)
 static int volume_need(const struct plan *p, struct vmha_volume_record *ret_rec,
 		       struct vmha_err **err)
 {
-	char path[VMHA_PATH_SIZE];
+	struct vmha_lockspace ls;
 	int r = vmha_volume_load(p->role.volume, VMHA_VOLUME_RECORD, ret_rec, err);
 
 	if (r == -ENOENT) {
@@ -118,8 +118,8 @@ static int volume_need(const struct plan *p, struct vmha_volume_record *ret_rec,
 	if (r < 0) {
 		return r;
 	}
-	vmha_volume_path(p->role.volume, VMHA_VOLUME_LOCKSPACE, path);
-	r = vmha_lockspace_joined(p->role.volume, path, NULL, err);
+	r = vmha_volume_lockspace(p->role.volume, 0, &ls, err);
+	r = r < 0 ? r : vmha_lockspace_joined(&ls, NULL, err);
 	if (r <= 0) {
 		return vmha_err_set(
 			err, -ENOTCONN,
@@ -196,11 +196,10 @@ static int plan_make(struct plan *p, const char *xml, bool rename, struct vmha_e
 
 static int lease_make(struct plan *p, struct vmha_err **err)
 {
-	char path[VMHA_PATH_SIZE];
-	int r;
+	struct vmha_lease_index index;
+	int r = vmha_volume_leases(p->role.volume, &index, err);
 
-	vmha_volume_path(p->role.volume, VMHA_VOLUME_LEASES, path);
-	r = vmha_lease_create(p->role.volume, path, p->role.name, &p->lease, err);
+	r = r < 0 ? r : vmha_lease_create(&index, p->role.name, &p->lease, err);
 	if (r < 0) {
 		return r;
 	}

@@ -45,8 +45,7 @@ static bool is_left_on(const struct vmha_role *role)
 	if (access(path, F_OK) == 0) {
 		return true;
 	}
-	vmha_volume_path(role->volume, VMHA_VOLUME_LEASES, path);
-	return vmha_lease_find(role->volume, path, role->name, &lease, NULL) == 0;
+	return vmha_role_lease_look(role, &lease, NULL) == 1;
 }
 
 /* Volume of a role that is in the configuration, or else of one of which something is left. */

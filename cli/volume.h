@@ -41,15 +41,16 @@ struct volume_new {
 	char options[VMHA_PATH_SIZE]; /* of its mount */
 	char *dlm_clone;	      /* of gfs2: what runs dlm_controld; caller frees */
 	struct vmha_gfs2_plan gfs2;
-	uint64_t size_bytes;	     /* of the device */
-	unsigned int journals;	     /* wanted; 0: one for each node */
-	unsigned int io_timeout_s;   /* 0: to be chosen by measurement */
-	struct vmha_latency latency; /* by which it was */
-	bool add;		     /* an existing volume: nothing on it is made or lost */
-	bool force;		     /* take over what an interrupted create left */
-	bool formatted;		     /* the file system on the device is ours */
-	bool mounted;		     /* at path, by us */
-	bool dlm_made;		     /* dlm_clone is ours */
+	struct vmha_leases_record leases; /* of gfs2 */
+	uint64_t size_bytes;		  /* of the device */
+	unsigned int journals;		  /* wanted; 0: one for each node */
+	unsigned int io_timeout_s;	  /* 0: to be chosen by measurement */
+	struct vmha_latency latency;	  /* by which it was */
+	bool add;			  /* an existing volume: nothing on it is made or lost */
+	bool force;			  /* take over what an interrupted create left */
+	bool formatted;			  /* the file system on the device is ours */
+	bool mounted;			  /* at path, by us */
+	bool dlm_made;			  /* dlm_clone is ours */
 	bool files_made;
 	bool adopted; /* the files were there */
 	bool configured;
@@ -69,6 +70,10 @@ void vmha_volume_undo(struct volume_new *v);
  */
 int vmha_volume_foreign_check(const char *dir, const struct vmha_volume_record *rec, bool force,
 			      struct vmha_err **err);
+/** As vmha_volume_foreign_check(), of a volume whose leases lie on its device: before that is
+ * mounted. */
+int vmha_volume_foreign_device_check(const char *device, const struct vmha_leases_record *rec,
+				     bool force, struct vmha_err **err);
 
 /** @return 0; negative errno with the reason; -EEXIST: it is a volume already */
 int vmha_volume_storage_check(struct volume_new *v, struct vmha_err **err);
@@ -111,6 +116,10 @@ int vmha_volume_device_check(struct volume_new *v, struct vmha_err **err);
  * On failure vmha_volume_device_undo() takes back what was done.
  */
 int vmha_volume_device_prepare(struct volume_new *v, struct vmha_err **err);
+/** Where the leases of an existing volume of type gfs2 lie, from its device alone: v->leases, id
+ * and io_timeout; and whether nobody has joined it. @return 0; -ENOENT no volume; -EBADMSG; -EBUSY
+ */
+int vmha_volume_device_leases(struct volume_new *v, struct vmha_err **err);
 /** Mount an existing volume at v->path, after vmha_volume_device_check(). */
 int vmha_volume_device_attach(struct volume_new *v, struct vmha_err **err);
 /** End that mount. */

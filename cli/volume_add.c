@@ -47,17 +47,27 @@ static int record_read(struct volume_new *v, struct vmha_err **err)
 				    "%llu s",
 				    where, (unsigned long long)rec.io_timeout_s);
 	}
+	if (v->type == VMHA_VOLUME_TYPE_GFS2 && !vmha_str_eq(rec.id, v->leases.id)) {
+		return vmha_err_set(err, -EBADMSG,
+				    "%s: its leases are of volume id %s, its files of %s: it was "
+				    "copied or restored in parts",
+				    where, v->leases.id, rec.id);
+	}
 	v->adopted = true;
 	v->io_timeout_s = (unsigned int)rec.io_timeout_s;
 	(void)snprintf(v->id, sizeof(v->id), "%s", rec.id);
-	return vmha_volume_foreign_check(v->path, &rec, v->force, err);
+	return v->type == VMHA_VOLUME_TYPE_GFS2
+		       ? 0
+		       : vmha_volume_foreign_check(v->path, &rec, v->force, err);
 }
 
 static int add(struct volume_new *v, json_t *nodes, struct vmha_err **err)
 {
 	bool dir = v->type == VMHA_VOLUME_TYPE_DIR;
-	int r = dir ? 0 : vmha_volume_device_attach(v, err);
+	/* a GFS2 that another cluster has mounted must not be mounted here even once */
+	int r = v->type == VMHA_VOLUME_TYPE_GFS2 ? vmha_volume_device_leases(v, err) : 0;
 
+	r = r < 0 || dir ? r : vmha_volume_device_attach(v, err);
 	r = r < 0 ? r : record_read(v, err);
 	if (!dir && vmha_volume_device_release(v, r < 0 ? NULL : err) < 0 && r == 0) {
 		r = -EBUSY;
@@ -179,12 +189,25 @@ static int definitions_refuse(const struct volume_new *v, struct vmha_err **err)
 			    v->name, names.count, names.names[0]);
 }
 
+static int gfs2_destroy(struct volume_new *v, struct vmha_err **err)
+{
+	int r = vmha_volume_device_check(v, err);
+
+	r = r < 0 ? r : vmha_volume_device_leases(v, err);
+	v->formatted = r == 0;
+	return r < 0 ? r : vmha_volume_device_undo(v, err);
+}
+
 static int destroy(struct volume_new *v, struct vmha_err **err)
 {
 	struct vmha_volume_record rec;
 	bool dir = v->type == VMHA_VOLUME_TYPE_DIR;
-	int r = dir ? 0 : vmha_volume_device_check(v, err);
+	int r;
 
+	if (v->type == VMHA_VOLUME_TYPE_GFS2) {
+		return gfs2_destroy(v, err);
+	}
+	r = dir ? 0 : vmha_volume_device_check(v, err);
 	r = r < 0 || dir ? r : vmha_volume_device_attach(v, err);
 	r = r < 0 ? r : vmha_volume_load_at(v->path, &rec, err);
 	if (r == 0 && !vmha_str_eq(rec.name, v->name)) {
@@ -192,8 +215,6 @@ static int destroy(struct volume_new *v, struct vmha_err **err)
 	}
 	r = r < 0 ? r : vmha_volume_foreign_check(v->path, &rec, v->force, err);
 	if (r == 0) {
-		(void)snprintf(v->id, sizeof(v->id), "%s", rec.id);
-		v->formatted = v->type == VMHA_VOLUME_TYPE_GFS2;
 		v->files_made = true;
 	}
 	if (!dir) {

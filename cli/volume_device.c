@@ -18,13 +18,16 @@
 #include "lib/core/volumemount.h"
 #include "lib/port/cmap.h"
 #include "lib/port/device.h"
+#include "lib/port/lease_header.h"
 #include "lib/role/mounted.h"
 
-#define MOUNT_DIR     "/run/vmha/mnt"
-#define MOUNT_S	      90
-#define MOUNTINFO_MAX (4U << 20)
-#define MKFS_S	      900 /* it tells the storage that all blocks are free, which may take minutes */
-#define UMOUNT_S      30
+#define MOUNT_DIR	"/run/vmha/mnt"
+#define MOUNT_S		90
+#define MOUNTINFO_MAX	(4U << 20)
+#define MKFS_S		900 /* it tells the storage that all blocks are free, which may take minutes */
+#define UMOUNT_S	30
+#define GFS2_BLOCK	4096
+#define GFS2_BLOCK_TEXT "4096"
 
 static bool mounted_at(const char *path)
 {
@@ -150,14 +153,47 @@ static int mount_here(struct volume_new *v, struct vmha_err **err)
 	return r;
 }
 
-/* --force takes a file system of this very name: but never one that is a volume. */
+int vmha_volume_device_leases(struct volume_new *v, struct vmha_err **err)
+{
+	struct vmha_leases_record *rec = &v->leases;
+	vmha_autoerr struct vmha_err *why = NULL;
+	int r = vmha_lease_header_read(v->device, rec, &why);
+
+	if (r == -ENOENT) {
+		return vmha_err_set(err, r, "%s holds no volume: 'vmha volume create' makes one",
+				    v->device);
+	}
+	if (r < 0) {
+		return vmha_err_set(err, r, "%s", vmha_err_text(why));
+	}
+	if (!vmha_str_eq(rec->name, v->name)) {
+		return vmha_err_set(err, -EBADMSG, "%s holds volume %s, not %s", v->device,
+				    rec->name, v->name);
+	}
+	if (rec->io_timeout_s < VMHA_IO_TIMEOUT_MIN || rec->io_timeout_s > VMHA_IO_TIMEOUT_MAX) {
+		return vmha_err_set(err, -EBADMSG, "%s: its header has an io_timeout of %llu s",
+				    v->device, (unsigned long long)rec->io_timeout_s);
+	}
+	v->io_timeout_s = (unsigned int)rec->io_timeout_s;
+	memcpy(v->id, rec->id, sizeof(v->id));
+	return vmha_volume_foreign_device_check(v->device, rec, v->force, err);
+}
+
+/* --force takes a file system of this very name: but never one that is a volume, or is in use. */
 static int finished_check(struct volume_new *v, struct vmha_err **err)
 {
+	struct vmha_leases_record leases;
 	struct vmha_volume_record rec;
 	struct vmha_device d;
 	int r = vmha_device_read(v->device, &d, err);
 
-	if (r < 0 || !vmha_str_eq(d.type, "gfs2") || !vmha_str_eq(d.label, v->gfs2.table)) {
+	if (r < 0 || !vmha_str_eq(d.type, "gfs2") || !vmha_str_eq(d.label, v->gfs2.table) ||
+	    vmha_lease_header_read(v->device, &leases, NULL) < 0 ||
+	    !vmha_str_eq(leases.id, d.uuid)) {
+		return r; /* interrupted before it had leases */
+	}
+	r = vmha_volume_foreign_device_check(v->device, &leases, true, err);
+	if (r < 0) {
 		return r;
 	}
 	if (mount_here(v, NULL) < 0) {
@@ -180,12 +216,14 @@ static int mkfs_run(struct volume_new *v, struct vmha_err **err)
 {
 	vmha_autofree char *journals = vmha_str_printf("%u", v->gfs2.journals);
 	vmha_autofree char *mib = vmha_str_printf("%u", v->gfs2.journal_mib);
-	const char *const argv[] = { "mkfs.gfs2", "-O",		 "-q",	"-p",	   "lock_dlm",
-				     "-t",	  v->gfs2.table, "-j",	journals,  "-J",
-				     mib,	  "-U",		 v->id, v->device, NULL };
+	vmha_autofree char *blocks = vmha_str_printf(
+		"%llu", (unsigned long long)(v->gfs2.lockspace_offset / GFS2_BLOCK));
+	const char *const argv[] = { "mkfs.gfs2",     "-O", "-q",     "-p",	 "lock_dlm", "-t",
+				     v->gfs2.table,   "-j", journals, "-J",	 mib,	     "-b",
+				     GFS2_BLOCK_TEXT, "-U", v->id,    v->device, blocks,     NULL };
 	int r = vmha_volume_id_make(v, err);
 
-	if (r < 0 || !journals || !mib) {
+	if (r < 0 || !journals || !mib || !blocks) {
 		return r < 0 ? r : vmha_err_set(err, -ENOMEM, "out of memory");
 	}
 	v->formatted = true;

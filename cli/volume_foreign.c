@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,54 +20,67 @@
 #define BYTES_MIN (1U << 20) /* a lockspace with sectors of 512 bytes */
 #define BYTES_MAX (8U << 20)
 
-/* Past the page cache: it holds what was true when it was read last. */
-static int look(const char *path, void **ret_bytes, size_t *ret_len, struct vmha_err **err)
+static int bytes_read(int fd, off_t offset, char *bytes, size_t len)
 {
-	vmha_autoclose int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	vmha_autofree char *bytes = NULL;
-	struct stat st;
-	size_t len = 0;
+	size_t done = 0;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		return vmha_err_errno(err, -errno, "cannot read %s", path);
-	}
-	if (st.st_size < BYTES_MIN || st.st_size > BYTES_MAX ||
-	    posix_memalign((void **)&bytes, ALIGN, (size_t)st.st_size) != 0) {
-		return vmha_err_set(err, -EBADMSG, "%s is no lockspace by its size", path);
-	}
-	while (len < (size_t)st.st_size) {
-		ssize_t n = pread(fd, bytes + len, (size_t)st.st_size - len, (off_t)len);
+	while (done < len) {
+		ssize_t n = pread(fd, bytes + done, len - done, offset + (off_t)done);
 
 		if (n <= 0) {
-			return vmha_err_errno(err, n < 0 ? -errno : -EIO, "cannot read %s", path);
+			return n < 0 ? -errno : -EIO;
 		}
-		len += (size_t)n;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/* Past the page cache: it holds what was true when it was read last. @param len of a device's
+ * lockspace; 0: all of a file */
+static int look(const struct vmha_lockspace *ls, void **ret_bytes, size_t *len,
+		struct vmha_err **err)
+{
+	vmha_autoclose int fd = open(ls->path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	vmha_autofree char *bytes = NULL;
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		return vmha_err_errno(err, -errno, "cannot read %s", ls->path);
+	}
+	if (!*len) {
+		*len = (size_t)st.st_size;
+	}
+	if (*len < BYTES_MIN || *len > BYTES_MAX ||
+	    posix_memalign((void **)&bytes, ALIGN, *len) != 0) {
+		return vmha_err_set(err, -EBADMSG, "%s is no lockspace by its size", ls->path);
+	}
+	r = bytes_read(fd, (off_t)ls->offset, bytes, *len);
+	if (r < 0) {
+		return vmha_err_errno(err, r, "cannot read %s", ls->path);
 	}
 	*ret_bytes = vmha_steal_ptr(bytes);
-	*ret_len = len;
 	return 0;
 }
 
 /* A host that is in it renews every 2 io_timeouts; twice that and more is watched. */
-static int watch(const char *path, const char *name, unsigned int io_timeout_s,
+static int watch(const struct vmha_lockspace *ls, size_t len, unsigned int io_timeout_s,
 		 enum vmha_lockspace_life *ret_life, uint64_t *ret_host_id, struct vmha_err **err)
 {
 	unsigned int limit_s = 2 * vmha_sanlock_renewal_s(io_timeout_s) + 2;
 	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(limit_s));
 	vmha_autofree void *before = NULL;
 	bool said = false;
-	size_t len = 0;
-	int r = look(path, &before, &len, err);
+	int r = look(ls, &before, &len, err);
 
 	while (r == 0) {
 		vmha_autofree void *after = NULL;
-		size_t now = 0;
 
-		r = look(path, &after, &now, err);
-		if (r == 0 && (now != len || vmha_lockspace_judge(before, after, len, name,
-								  ret_life, ret_host_id) < 0)) {
-			r = vmha_err_set(err, -EBADMSG, "%s is no lockspace of volume %s", path,
-					 name);
+		r = look(ls, &after, &len, err);
+		if (r == 0 &&
+		    vmha_lockspace_judge(before, after, len, ls->name, ret_life, ret_host_id) < 0) {
+			r = vmha_err_set(err, -EBADMSG, "%s is no lockspace of volume %s", ls->path,
+					 ls->name);
 		}
 		if (r < 0 || *ret_life != VMHA_LOCKSPACE_STALE || vmha_mono_passed(deadline)) {
 			break;
@@ -82,14 +96,12 @@ static int watch(const char *path, const char *name, unsigned int io_timeout_s,
 	return r;
 }
 
-int vmha_volume_foreign_check(const char *dir, const struct vmha_volume_record *rec, bool force,
-			      struct vmha_err **err)
+static int foreign_check(const struct vmha_lockspace *ls, size_t len, unsigned int io_timeout_s,
+			 bool force, struct vmha_err **err)
 {
-	vmha_autofree char *path = vmha_str_printf("%s/%s/lockspace", dir, VMHA_VOLUME_META);
 	enum vmha_lockspace_life life = VMHA_LOCKSPACE_LIVE;
 	uint64_t host_id = 0;
-	int r = path ? watch(path, rec->name, (unsigned int)rec->io_timeout_s, &life, &host_id, err)
-		     : vmha_err_set(err, -ENOMEM, "out of memory");
+	int r = watch(ls, len, io_timeout_s, &life, &host_id, err);
 
 	if (r < 0) {
 		return r;
@@ -98,13 +110,37 @@ int vmha_volume_foreign_check(const char *dir, const struct vmha_volume_record *
 		return vmha_err_set(err, -EBUSY,
 				    "volume %s is in use: host id %llu renews its lease in it; "
 				    "another cluster has it, or a node of this one has not left it",
-				    rec->name, (unsigned long long)host_id);
+				    ls->name, (unsigned long long)host_id);
 	}
 	if (life == VMHA_LOCKSPACE_STALE && !force) {
 		return vmha_err_set(err, -EBUSY,
 				    "volume %s was not left by host id %llu, which does not renew "
 				    "now: make sure that it is off, then repeat with --force",
-				    rec->name, (unsigned long long)host_id);
+				    ls->name, (unsigned long long)host_id);
 	}
 	return 0;
+}
+
+int vmha_volume_foreign_check(const char *dir, const struct vmha_volume_record *rec, bool force,
+			      struct vmha_err **err)
+{
+	struct vmha_lockspace ls = { 0 };
+	int n = snprintf(ls.path, sizeof(ls.path), "%s/%s/lockspace", dir, VMHA_VOLUME_META);
+
+	if (n >= (int)sizeof(ls.path)) {
+		return vmha_err_set(err, -ENAMETOOLONG, "%s is too long a path", dir);
+	}
+	memcpy(ls.name, rec->name, sizeof(ls.name));
+	return foreign_check(&ls, 0, (unsigned int)rec->io_timeout_s, force, err);
+}
+
+int vmha_volume_foreign_device_check(const char *device, const struct vmha_leases_record *rec,
+				     bool force, struct vmha_err **err)
+{
+	struct vmha_lockspace ls = { .offset = rec->lockspace_offset };
+
+	(void)snprintf(ls.path, sizeof(ls.path), "%s", device);
+	memcpy(ls.name, rec->name, sizeof(ls.name));
+	return foreign_check(&ls, rec->index_offset - rec->lockspace_offset,
+			     (unsigned int)rec->io_timeout_s, force, err);
 }

@@ -178,13 +178,13 @@ static json_t *lease_json(const struct view *v, const struct vmha_lease *lease)
 static json_t *leases_json(const struct view *v)
 {
 	vmha_autofree struct vmha_lease *leases = NULL;
-	char path[VMHA_PATH_SIZE];
+	struct vmha_lease_index index;
 	json_t *list;
 	size_t count = 0;
 	size_t i;
 
-	vmha_volume_path(v->name, VMHA_VOLUME_LEASES, path);
-	if (!v->here || vmha_leases_list(v->name, path, &leases, &count, NULL) < 0) {
+	if (!v->here || vmha_volume_leases(v->name, &index, NULL) < 0 ||
+	    vmha_leases_list(&index, &leases, &count, NULL) < 0) {
 		return json_null();
 	}
 	list = json_array();
@@ -192,6 +192,21 @@ static json_t *leases_json(const struct view *v)
 		(void)json_array_append_new(list, lease_json(v, &leases[i]));
 	}
 	return list;
+}
+
+/* Where sanlock has them, for whoever asks with its own tools. */
+static json_t *leases_at_json(const struct view *v)
+{
+	struct vmha_lease_index index;
+	struct vmha_lockspace ls;
+
+	if (!v->here || vmha_volume_leases(v->name, &index, NULL) < 0 ||
+	    vmha_volume_lockspace(v->name, 0, &ls, NULL) < 0) {
+		return json_null();
+	}
+	return json_pack("{s:s, s:I, s:s, s:I, s:I}", "lockspace_path", ls.path, "lockspace_offset",
+			 (json_int_t)ls.offset, "path", index.path, "index_offset",
+			 (json_int_t)index.offset, "max", (json_int_t)index.max);
 }
 
 static json_t *started_json(const struct view *v)
@@ -257,6 +272,7 @@ static json_t *volume_json(struct view *v, bool full)
 		(void)json_object_set_new(o, "resource",
 					  text_or_null(v->resource ? v->resource->id : NULL));
 		(void)json_object_set_new(o, "hosts", hosts_json(v));
+		(void)json_object_set_new(o, "leases_at", leases_at_json(v));
 		(void)json_object_set_new(o, "leases", leases_json(v));
 		(void)json_object_set_new(
 			o, "times", v->here ? vmha_volume_times_json(&v->record) : json_null());
@@ -297,6 +313,24 @@ static void human_owner(json_t *o)
 		(void)snprintf(text, sizeof(text), "%s", state ? state : "not known here");
 	}
 	(void)json_object_set_new(o, "owner_text", json_string(text));
+}
+
+/* "/run/vmha/csv/vol1.device, from 1002 MiB on, 40 at most" */
+static void human_leases(json_t *o)
+{
+	json_t *at = json_object_get(o, "leases_at");
+	json_int_t max = json_integer_value(json_object_get(at, "max"));
+	char text[VMHA_PATH_SIZE + 128];
+
+	if (max) {
+		(void)snprintf(text, sizeof(text), "%s, from %lld MiB on, %lld at most",
+			       json_string_value(json_object_get(at, "path")),
+			       json_integer_value(json_object_get(at, "lockspace_offset")) >> 20,
+			       max);
+		(void)json_object_set_new(o, "leases_text", json_string(text));
+	} else if (at) {
+		(void)json_object_set(o, "leases_text", json_object_get(at, "path"));
+	}
 }
 
 static int list_add(json_t *list, const char *name)
@@ -408,6 +442,7 @@ int vmha_volume_show(int argc, char **argv, struct vmha_err **err)
 		{ "Owner node", "owner_text" },
 		{ "io_timeout (s)", "io_timeout_s" },
 		{ "Free", "free" },
+		{ "Leases", "leases_text" },
 		{ "Roles", "roles" },
 		{ NULL, NULL },
 	};
@@ -429,6 +464,7 @@ int vmha_volume_show(int argc, char **argv, struct vmha_err **err)
 	}
 	human_bytes(o);
 	human_owner(o);
+	human_leases(o);
 	json_incref(o);
 	r = vmha_output_object(o, lines);
 	if (r == 0) {

@@ -16,6 +16,7 @@
 #include "lib/base/file.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/port/lease_header.h"
 #include "lib/port/lease_sanlock.h"
 
 #define BLOCK	       4096
@@ -326,31 +327,73 @@ static int tree_make(struct volume_new *v, struct vmha_err **err)
 	return 0;
 }
 
-static int leases_make(const struct volume_new *v, struct vmha_err **err)
+static int lease_files_make(const struct volume_new *v, struct vmha_lockspace *ls,
+			    struct vmha_lease_index *index, struct vmha_err **err)
 {
-	vmha_autofree char *leases = vmha_str_printf("%s/%s/leases", v->path, VMHA_VOLUME_META);
-	struct vmha_lockspace ls = { 0 };
 	int64_t align;
+	int n = snprintf(ls->path, sizeof(ls->path), "%s/%s/lockspace", v->path, VMHA_VOLUME_META);
+	int m = snprintf(index->path, sizeof(index->path), "%s/%s/leases", v->path,
+			 VMHA_VOLUME_META);
 	int r;
 
-	(void)snprintf(ls.name, sizeof(ls.name), "%s", v->name);
-	r = snprintf(ls.path, sizeof(ls.path), "%s/%s/lockspace", v->path, VMHA_VOLUME_META);
-	if (!leases || r >= (int)sizeof(ls.path)) {
+	if (n >= (int)sizeof(ls->path) || m >= (int)sizeof(index->path)) {
 		return vmha_err_set(err, -ENAMETOOLONG, "%s is too long a path", v->path);
 	}
-	r = lease_file_make(ls.path, BLOCK, err); /* enough to find the sector size */
-	align = r < 0 ? r : vmha_sanlock_align_bytes(ls.path, err);
+	r = lease_file_make(ls->path, BLOCK, err); /* enough to find the sector size */
+	align = r < 0 ? r : vmha_sanlock_align_bytes(ls->path, err);
 	if (align < 0) {
 		return (int)align;
 	}
-	if (truncate(ls.path, align) < 0) {
-		return vmha_err_errno(err, -errno, "cannot size %s", ls.path);
+	if (truncate(ls->path, align) < 0) {
+		return vmha_err_errno(err, -errno, "cannot size %s", ls->path);
 	}
-	r = lease_file_make(leases, 3 * align, err); /* index, its own lease, the admin lease */
-	if (r == 0) {
-		r = vmha_lockspace_format(&ls, v->io_timeout_s, err);
+	/* index, its own lease, the admin lease */
+	return lease_file_make(index->path, 3 * align, err);
+}
+
+/* On GFS2 renewals would wait for the file system, which stands still while a node is lost. */
+static int lease_device_make(struct volume_new *v, struct vmha_lockspace *ls,
+			     struct vmha_lease_index *index, struct vmha_err **err)
+{
+	struct vmha_leases_record *rec = &v->leases;
+	int64_t align = vmha_sanlock_align_bytes(v->device, err);
+
+	if (align < 0) {
+		return (int)align;
 	}
-	return r < 0 ? r : vmha_leases_format(v->name, leases, err);
+	if ((uint64_t)align != v->gfs2.index_offset - v->gfs2.lockspace_offset) {
+		return vmha_err_set(err, -EINVAL,
+				    "%s takes direct I/O of other sizes than its sectors are",
+				    v->device);
+	}
+	*rec = (struct vmha_leases_record){ .io_timeout_s = v->io_timeout_s,
+					    .lockspace_offset = v->gfs2.lockspace_offset,
+					    .index_offset = v->gfs2.index_offset,
+					    .leases_max = v->gfs2.leases_max };
+	memcpy(rec->name, v->name, sizeof(rec->name));
+	memcpy(rec->id, v->id, sizeof(rec->id));
+	memcpy(ls->path, v->device, sizeof(ls->path));
+	memcpy(index->path, v->device, sizeof(index->path));
+	ls->offset = rec->lockspace_offset;
+	index->offset = rec->index_offset;
+	index->max = rec->leases_max;
+	return 0;
+}
+
+static int leases_make(struct volume_new *v, struct vmha_err **err)
+{
+	bool device = v->type == VMHA_VOLUME_TYPE_GFS2;
+	struct vmha_lockspace ls = { 0 };
+	struct vmha_lease_index index = { 0 };
+	int r;
+
+	memcpy(ls.name, v->name, sizeof(ls.name));
+	memcpy(index.lockspace, v->name, sizeof(index.lockspace));
+	r = device ? lease_device_make(v, &ls, &index, err) : lease_files_make(v, &ls, &index, err);
+	r = r < 0 ? r : vmha_lockspace_format(&ls, v->io_timeout_s, err);
+	r = r < 0 ? r : vmha_leases_format(&index, err);
+	/* behind what it says is there */
+	return r < 0 || !device ? r : vmha_lease_header_write(v->device, &v->leases, err);
 }
 
 int vmha_volume_id_make(struct volume_new *v, struct vmha_err **err)

@@ -29,8 +29,9 @@ struct holder {
 /* No call of libsanlock tells the name; its tool does. */
 static int holder_read(const struct vmha_lockspace *ls, struct holder *ret, struct vmha_err **err)
 {
-	vmha_autofree char *place = vmha_str_printf("%s:%llu:%s:0", ls->name,
-						    (unsigned long long)ls->host_id, ls->path);
+	vmha_autofree char *place =
+		vmha_str_printf("%s:%llu:%s:%llu", ls->name, (unsigned long long)ls->host_id,
+				ls->path, (unsigned long long)ls->offset);
 	const char *const argv[] = { "sanlock", "direct", "read_leader", "-s", place, NULL };
 	vmha_autoresult struct vmha_proc_result res = { 0 };
 	struct holder h = { 0 };
@@ -75,8 +76,8 @@ int csv_ask_clash(const struct csv_params *p, struct csv_answer *answer, struct 
 	if (r < 0 || self < 1 || self > VMHA_HOST_ID_MAX) {
 		return r; /* joining says what is wrong with it */
 	}
-	vmha_volume_lockspace(p->volume, self, &ls);
-	r = holder_read(&ls, &first, err);
+	r = vmha_volume_lockspace(p->volume, self, &ls, err);
+	r = r < 0 ? r : holder_read(&ls, &first, err);
 	if (r < 0 || !first.timestamp) {
 		return r;
 	}

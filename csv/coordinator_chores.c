@@ -59,9 +59,9 @@ static void memory_look(const struct csv_params *p, const struct vmha_index *ind
 				       .begun = e->intent != VMHA_PART_ABSENT,
 				       .owned = e->owner != VMHA_PART_ABSENT };
 	struct vmha_lease_owner owner = { 0 };
+	struct vmha_lease_index place;
 	struct vmha_lease lease;
 	enum vmha_chore_verdict verdict;
-	char path[VMHA_PATH_SIZE];
 	char text[256];
 	int r;
 
@@ -70,8 +70,8 @@ static void memory_look(const struct csv_params *p, const struct vmha_index *ind
 	}
 	(void)snprintf(act->role.name, sizeof(act->role.name), "%s", e->name);
 	(void)snprintf(act->role.volume, sizeof(act->role.volume), "%s", p->volume);
-	vmha_volume_path(p->volume, VMHA_VOLUME_LEASES, path);
-	r = vmha_lease_find(p->volume, path, e->name, &lease, NULL);
+	r = vmha_volume_leases(p->volume, &place, NULL);
+	r = r < 0 ? r : vmha_lease_find(&place, e->name, &lease, NULL);
 	r = r < 0 ? r : vmha_lease_owner(&lease, &owner, NULL);
 	/* without a lease nobody can continue it */
 	m.known = m.known && (r == 0 || r == -ENOENT) &&
@@ -146,8 +146,8 @@ static int ask_collect(const struct csv_params *p, struct csv_answer *answer, st
 	vmha_autoindex struct vmha_index index = { 0 };
 	struct vmha_lease_owner owner = { 0 };
 	struct vmha_role role = { 0 };
+	struct vmha_lease_index place;
 	struct vmha_lease lease;
-	char path[VMHA_PATH_SIZE];
 	int r;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -158,13 +158,13 @@ static int ask_collect(const struct csv_params *p, struct csv_answer *answer, st
 	if (r < 0 || !vmha_chore_lease_is_stray(&index, &index.entries[0])) {
 		return r;
 	}
-	vmha_volume_path(p->volume, VMHA_VOLUME_LEASES, path);
-	r = vmha_lease_find(p->volume, path, p->vm, &lease, err);
+	r = vmha_volume_leases(p->volume, &place, err);
+	r = r < 0 ? r : vmha_lease_find(&place, p->vm, &lease, err);
 	r = r < 0 ? r : vmha_lease_owner(&lease, &owner, err);
 	if (r < 0 || owner.held) {
 		return r;
 	}
-	r = vmha_lease_delete(&lease, err);
+	r = vmha_lease_delete(&place, &lease, err);
 	answer->value[0] = r == 0;
 	return r;
 }

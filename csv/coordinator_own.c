@@ -29,23 +29,21 @@ static struct vmha_mono in(struct vmha_span span)
 /* --- the lock ------------------------------------------------------------------------------- */
 
 /* Volumes of earlier releases have none; two nodes may find that at once. */
-static int lease_make(const char *volume, struct vmha_lease *lease, struct vmha_err **err)
+static int lease_make(const char *volume, const struct vmha_lease_index *index,
+		      struct vmha_lease *lease, struct vmha_err **err)
 {
 	vmha_autolock struct vmha_volume_guard guard = { 0 };
-	char path[VMHA_PATH_SIZE];
 	int r = vmha_volume_lock(volume, LEASE_WAIT_S, &guard, err);
 
-	vmha_volume_path(volume, VMHA_VOLUME_LEASES, path);
-	r = r < 0 ? r : vmha_lease_find(volume, path, VMHA_COORDINATOR_LEASE, lease, err);
-	return r == -ENOENT ? vmha_lease_create(volume, path, VMHA_COORDINATOR_LEASE, lease, err)
-			    : r;
+	r = r < 0 ? r : vmha_lease_find(index, VMHA_COORDINATOR_LEASE, lease, err);
+	return r == -ENOENT ? vmha_lease_create(index, VMHA_COORDINATOR_LEASE, lease, err) : r;
 }
 
 static int ask_prepare(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
 {
 	struct vmha_coordinator_record record = { 0 };
+	struct vmha_lease_index index;
 	struct vmha_lease lease = { 0 };
-	char path[VMHA_PATH_SIZE];
 	int r = vmha_volume_uses_dlm(p->volume, err);
 
 	if (r < 0) {
@@ -53,10 +51,11 @@ static int ask_prepare(const struct csv_params *p, struct csv_answer *answer, st
 	}
 	answer->value[0] = (uint64_t)r;
 	if (!r) {
-		vmha_volume_path(p->volume, VMHA_VOLUME_LEASES, path);
-		r = vmha_lease_find(p->volume, path, VMHA_COORDINATOR_LEASE, &lease, err);
-		r = r == -ENOENT ? lease_make(p->volume, &lease, err) : r;
+		r = vmha_volume_leases(p->volume, &index, err);
+		r = r < 0 ? r : vmha_lease_find(&index, VMHA_COORDINATOR_LEASE, &lease, err);
+		r = r == -ENOENT ? lease_make(p->volume, &index, &lease, err) : r;
 		answer->value[1] = lease.offset;
+		(void)snprintf(answer->text, sizeof(answer->text), "%s", lease.path);
 	}
 	if (vmha_volume_load(p->volume, VMHA_VOLUME_COORDINATOR, &record, NULL) == 0) {
 		answer->value[2] = record.epoch;
@@ -76,8 +75,8 @@ int coordinator_prepare(struct coordinator *c, struct vmha_err **err)
 	c->epoch = answer.value[2];
 	(void)snprintf(c->lease.lockspace, sizeof(c->lease.lockspace), "%s", c->params.volume);
 	(void)snprintf(c->lease.name, sizeof(c->lease.name), "%s", VMHA_COORDINATOR_LEASE);
-	vmha_volume_path(c->params.volume, VMHA_VOLUME_LEASES, c->lease.path);
 	c->lease.offset = answer.value[1];
+	(void)snprintf(c->lease.path, sizeof(c->lease.path), "%s", answer.text);
 	return 0;
 }
 

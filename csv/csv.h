@@ -68,6 +68,12 @@ int csv_mount_own(const struct csv_params *p, const char *place, struct vmha_err
 /** Is the device of this node as large as the one that the volume was made on? */
 int csv_size_check(const struct csv_params *p, const struct vmha_volume_record *record,
 		   struct vmha_err **err);
+/** Make known on this node where the volume's leases lie. @return 0; -EBADMSG they are another
+ * volume's, or their header is damaged; -ETIMEDOUT */
+int csv_leases_find(const struct csv_params *p, const struct vmha_volume_record *record,
+		    struct vmha_err **err);
+/** When it has been left. */
+void csv_leases_forget(const char *volume);
 /** Unmount, bounded by the action's deadline; other processes than VMs that use the volume are
  * ended. @return -EBUSY who uses it is said; -ETIMEDOUT storage hangs */
 int csv_umount_own(const struct csv_params *p, struct vmha_err **err);

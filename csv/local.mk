@@ -7,6 +7,7 @@ csv_csv_SOURCES = \
 	csv/csv.h \
 	csv/facts.c \
 	csv/health.c \
+	csv/leases.c \
 	csv/locks.c \
 	csv/lockspace.c \
 	csv/main.c \

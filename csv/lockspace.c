@@ -20,8 +20,8 @@ int csv_ask_lockspace(const struct csv_params *p, struct csv_answer *answer, str
 	int64_t now_s;
 	int r;
 
-	vmha_volume_lockspace(p->volume, 0, &ls);
-	r = vmha_lockspace_joined(ls.name, ls.path, &host_id, err);
+	r = vmha_volume_lockspace(p->volume, 0, &ls, err);
+	r = r < 0 ? r : vmha_lockspace_joined(&ls, &host_id, err);
 	if (r <= 0) {
 		return r;
 	}
@@ -64,7 +64,10 @@ int csv_ask_join(const struct csv_params *p, struct csv_answer *answer, struct v
 			"serve as sanlock host id: change nodeid in corosync.conf",
 			(unsigned long long)self, VMHA_HOST_ID_MAX);
 	}
-	vmha_volume_lockspace(p->volume, self, &ls);
+	r = vmha_volume_lockspace(p->volume, self, &ls, err);
+	if (r < 0) {
+		return r;
+	}
 	io_timeout_s = p->io_timeout_s ? p->io_timeout_s : (unsigned int)record.io_timeout_s;
 	answer->value[0] = self;
 	answer->value[3] = io_timeout_s;
@@ -75,12 +78,12 @@ int csv_ask_join(const struct csv_params *p, struct csv_answer *answer, struct v
 static void held_names(const char *volume, uint64_t host_id, struct vmha_str *names)
 {
 	vmha_autofree struct vmha_lease *leases = NULL;
-	char path[VMHA_PATH_SIZE];
+	struct vmha_lease_index index;
 	size_t count = 0;
 	size_t i;
 
-	vmha_volume_path(volume, VMHA_VOLUME_LEASES, path);
-	if (vmha_leases_list(volume, path, &leases, &count, NULL) < 0) {
+	if (vmha_volume_leases(volume, &index, NULL) < 0 ||
+	    vmha_leases_list(&index, &leases, &count, NULL) < 0) {
 		return;
 	}
 	for (i = 0; i < count; i++) {
@@ -103,8 +106,8 @@ int csv_ask_leave(const struct csv_params *p, struct csv_answer *answer, struct 
 	int r;
 
 	(void)answer;
-	vmha_volume_lockspace(p->volume, 0, &ls);
-	r = vmha_lockspace_joined(ls.name, ls.path, &host_id, err);
+	r = vmha_volume_lockspace(p->volume, 0, &ls, err);
+	r = r < 0 ? r : vmha_lockspace_joined(&ls, &host_id, err);
 	if (r == 0 || (r < 0 && r != -EBUSY)) {
 		return r;
 	}

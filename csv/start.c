@@ -215,7 +215,7 @@ enum vmha_ocf csv_start(const struct csv_params *p)
 	enum vmha_ocf rc;
 
 	if (csv_mount(p, &mounted, &err) < 0 || csv_record_check(p, &record, &err) < 0 ||
-	    csv_size_check(p, &record, &err) < 0) {
+	    csv_size_check(p, &record, &err) < 0 || csv_leases_find(p, &record, &err) < 0) {
 		if (mounted) {
 			(void)csv_umount(p, NULL);
 		}

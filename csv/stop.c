@@ -18,6 +18,7 @@ static void records_forget(const char *volume)
 	(void)vmha_file_remove(path, NULL);
 	vmha_volume_path(volume, VMHA_VOLUME_JOINED, path);
 	(void)vmha_file_remove(path, NULL);
+	csv_leases_forget(volume);
 }
 
 /*

@@ -70,6 +70,7 @@ lib_libport_a_SOURCES = \
 	lib/port/eventlog.c lib/port/eventlog.h \
 	lib/port/eventlog_read.c \
 	lib/port/fencewatch.c lib/port/fencewatch.h \
+	lib/port/lease_header.c lib/port/lease_header.h \
 	lib/port/lease_inquire.c \
 	lib/port/lease_layout.h \
 	lib/port/lease_resource.c \

@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/test-file \
 	tests/unit/test-guest \
 	tests/unit/test-judge \
+	tests/unit/test-lease-header \
 	tests/unit/test-lock-dlm \
 	tests/unit/test-lockvalue \
 	tests/unit/test-lockspace \
@@ -228,6 +229,8 @@ tests_unit_test_volumemount_SOURCES = tests/unit/test-volumemount.c
 tests_unit_test_volumemount_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_device_SOURCES = tests/unit/test-device.c
 tests_unit_test_device_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
+tests_unit_test_lease_header_SOURCES = tests/unit/test-lease-header.c
+tests_unit_test_lease_header_LDADD = tests/unit/libunit.a lib/libport.a lib/libcore.a lib/libbase.a
 tests_unit_test_lockspace_SOURCES = tests/unit/test-lockspace.c
 tests_unit_test_lockspace_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 tests_unit_test_volumetype_SOURCES = tests/unit/test-volumetype.c

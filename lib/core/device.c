@@ -12,9 +12,12 @@
 #define JOURNAL_MIN_MIB 8 /* mkfs.gfs2(8) */
 #define JOURNAL_MAX_MIB 128
 #define JOURNALS_MIN	2
-/* lockspace and index with 4 KiB sectors (64 MiB), GFS2's own files, and some leases */
-#define REST_MIN_MIB 128
-#define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+#define REST_MIN_MIB	96 /* GFS2's own files, and some of VMs */
+/* the end of the device that is kept for leases: a fiftieth of it, within these */
+#define LEASES_PART 50
+#define LEASES_MIN  24
+#define LEASES_MAX  2000
+#define NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 static const struct {
 	const char *type;
@@ -94,13 +97,34 @@ static int names_check(const char *cluster, const char *volume, struct vmha_err 
 	return 0;
 }
 
+/* Lockspace, two areas of the index, leases; an area has a sector for each of 2000 hosts. */
+static uint64_t leases_plan(const struct vmha_device *d, struct vmha_gfs2_plan *plan)
+{
+	uint64_t area = d->sector_bytes > 512 ? 8 * MIB : MIB;
+	uint64_t areas;
+
+	plan->leases_max = d->size_bytes / LEASES_PART / area;
+	if (plan->leases_max < LEASES_MIN) {
+		plan->leases_max = LEASES_MIN;
+	} else if (plan->leases_max > LEASES_MAX) {
+		plan->leases_max = LEASES_MAX;
+	}
+	areas = 3 + plan->leases_max;
+	if (d->size_bytes / area > areas) {
+		plan->lockspace_offset = (d->size_bytes / area - areas) * area;
+		plan->index_offset = plan->lockspace_offset + area;
+	}
+	return areas * area;
+}
+
 int vmha_gfs2_plan(const struct vmha_device *d, const char *cluster, const char *volume,
 		   unsigned int nodes, unsigned int journals, struct vmha_gfs2_plan *ret_plan,
 		   struct vmha_err **err)
 {
 	struct vmha_gfs2_plan plan = { .journals = journals ? journals : nodes };
-	uint64_t all_mib = d->size_bytes / MIB;
+	uint64_t leases_mib = leases_plan(d, &plan) / MIB;
 	uint64_t need_mib;
+	uint64_t fs_mib;
 	int r = names_check(cluster, volume, err);
 
 	if (r < 0) {
@@ -116,17 +140,18 @@ int vmha_gfs2_plan(const struct vmha_device *d, const char *cluster, const char 
 				    plan.journals, nodes, VMHA_GFS2_JOURNALS_MAX);
 	}
 	need_mib = (uint64_t)plan.journals * JOURNAL_MIN_MIB + REST_MIN_MIB;
-	if (all_mib < need_mib) {
+	fs_mib = plan.lockspace_offset / MIB;
+	if (fs_mib < need_mib) {
 		return vmha_err_set(err, -ENOSPC,
 				    "%s has %llu MiB: a volume with %u journals needs %llu MiB at "
 				    "least",
-				    d->path, (unsigned long long)all_mib, plan.journals,
-				    (unsigned long long)need_mib);
+				    d->path, (unsigned long long)(d->size_bytes / MIB),
+				    plan.journals, (unsigned long long)(need_mib + leases_mib));
 	}
-	/* an eighth of the device at most for all journals */
-	plan.journal_mib = (unsigned int)(all_mib / (8ULL * plan.journals) > JOURNAL_MAX_MIB
+	/* an eighth of the file system at most for all journals */
+	plan.journal_mib = (unsigned int)(fs_mib / (8ULL * plan.journals) > JOURNAL_MAX_MIB
 						  ? JOURNAL_MAX_MIB
-						  : all_mib / (8ULL * plan.journals));
+						  : fs_mib / (8ULL * plan.journals));
 	if (plan.journal_mib < JOURNAL_MIN_MIB) {
 		plan.journal_mib = JOURNAL_MIN_MIB;
 	}

@@ -26,6 +26,10 @@ struct vmha_gfs2_plan {
 	unsigned int journals;
 	unsigned int journal_mib;
 	char table[64]; /* CLUSTER:VOLUME */
+	/* behind the file system: lockspace, index, leases; bytes from the device's beginning */
+	uint64_t lockspace_offset; /* the file system ends here */
+	uint64_t index_offset;
+	uint64_t leases_max;
 };
 
 #define VMHA_GFS2_CLUSTER_MAX  32 /* mkfs.gfs2(8) */
@@ -43,7 +47,8 @@ const char *vmha_device_found(const struct vmha_device *d, char *text, size_t si
 int vmha_device_check(const struct vmha_device *d, bool force, struct vmha_err **err);
 
 /**
- * Journals and their size.
+ * Journals and their size; and how much of the device's end is kept for leases, which must not wait
+ * for the file system: it stands still on all nodes while one of them is lost.
  * @param nodes of corosync's list
  * @param journals wanted; 0: one for each node, two at least
  * @return 0; -EINVAL names that GFS2 cannot take, or too few journals; -ENOSPC the device is too

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -16,6 +17,17 @@
 #define TIMESTAMP_AT 152
 #define RECORD_SIZE  176
 #define HOSTS	     2000
+/*
+ * struct rindex_header and struct rindex_entry (src/rindex_disk.h): the header in a sector of its
+ * own, then entries.
+ */
+#define INDEX_MAGIC    0x01042018U
+#define INDEX_SECTOR   12
+#define INDEX_MAX      16 /* entries; 0: the default */
+#define INDEX_NAME     32
+#define ENTRY_SIZE     64
+#define ENTRY_NAME     16
+#define ENTRIES_NORMAL 4096
 
 static uint64_t number(const unsigned char *p, unsigned int bytes)
 {
@@ -69,5 +81,31 @@ int vmha_lockspace_judge(const void *before, const void *after, size_t len, cons
 	}
 	*ret_life = life;
 	*ret_host_id = host_id;
+	return 0;
+}
+
+int vmha_lease_index_next(const void *area, size_t len, const char *lockspace, size_t *at,
+			  char *ret_name, uint64_t *ret_offset)
+{
+	const unsigned char *p = area;
+	size_t sector = len >= ENTRY_SIZE + INDEX_NAME ? number(p + INDEX_SECTOR, 4) : 0;
+	uint64_t max;
+
+	if ((sector != 512 && sector != 4096) || number(p, 4) != INDEX_MAGIC ||
+	    strncmp((const char *)p + INDEX_NAME, lockspace, NAME_SIZE) != 0) {
+		return -EBADMSG;
+	}
+	max = number(p + INDEX_MAX, 4);
+	max = max ? max : ENTRIES_NORMAL;
+	while (*at < max && sector + (*at + 1) * ENTRY_SIZE <= len) {
+		const unsigned char *entry = p + sector + (*at)++ * ENTRY_SIZE;
+
+		if (entry[ENTRY_NAME]) {
+			(void)snprintf(ret_name, NAME_SIZE, "%.*s", NAME_SIZE - 1,
+				       (const char *)entry + ENTRY_NAME);
+			*ret_offset = number(entry, 8);
+			return 1;
+		}
+	}
 	return 0;
 }

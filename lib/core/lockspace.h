@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What sanlock keeps on storage, from its bytes alone. */
+
 /* Whether anybody is in a sanlock lockspace, from its bytes alone: without joining it. */
 enum vmha_lockspace_life {
 	VMHA_LOCKSPACE_FREE,  /* every host has left, or none was ever in it */
@@ -21,5 +23,16 @@ enum vmha_lockspace_life {
  */
 int vmha_lockspace_judge(const void *before, const void *after, size_t len, const char *name,
 			 enum vmha_lockspace_life *ret_life, uint64_t *ret_host_id);
+
+/**
+ * The next lease in the first area of an index of leases.
+ * @param len bytes of the area
+ * @param at where to go on; 0 at first
+ * @param[out] ret_name VMHA_NAME_SIZE (48) bytes
+ * @param[out] ret_offset of the lease, bytes from the beginning of its file or device
+ * @return 1; 0 there is no other; -EBADMSG no index of that lockspace
+ */
+int vmha_lease_index_next(const void *area, size_t len, const char *lockspace, size_t *at,
+			  char *ret_name, uint64_t *ret_offset);
 
 #endif

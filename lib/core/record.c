@@ -128,6 +128,16 @@ static const struct field intent_fields[] = {
 	{ NULL, FIELD_TEXT, 0, 0 },
 };
 
+static const struct field leases_fields[] = {
+	TEXT(vmha_leases_record, name),
+	TEXT(vmha_leases_record, id),
+	U64(vmha_leases_record, io_timeout_s),
+	U64(vmha_leases_record, lockspace_offset),
+	U64(vmha_leases_record, index_offset),
+	U64(vmha_leases_record, leases_max),
+	{ NULL, FIELD_TEXT, 0, 0 },
+};
+
 static const struct field coordinator_fields[] = {
 	TEXT(vmha_coordinator_record, node), U64(vmha_coordinator_record, host_id),
 	U64(vmha_coordinator_record, epoch), I64(vmha_coordinator_record, since_s),
@@ -152,6 +162,7 @@ static const struct {
 	[VMHA_RECORD_COORDINATOR] = { "coordinator", coordinator_fields,
 				      sizeof(struct vmha_coordinator_record) },
 	[VMHA_RECORD_INTENT] = { "intent", intent_fields, sizeof(struct vmha_intent_record) },
+	[VMHA_RECORD_LEASES] = { "leases", leases_fields, sizeof(struct vmha_leases_record) },
 };
 
 uint64_t vmha_fnv64(const void *data, size_t len)

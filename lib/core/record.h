@@ -124,6 +124,18 @@ struct vmha_volume_record {
 	uint64_t size_bytes; /* of the device it was made on; 0: not known, or none */
 };
 
+/** Where lockspace and leases of a volume lie on its device, outside of its file system: the header
+ * of the device (lib/port/lease_header.h), and a copy of it in /run/vmha/csv/<volume>.leases,
+ * written by ocf:vmha:csv. Offsets are bytes from the beginning of the device. */
+struct vmha_leases_record {
+	char name[VMHA_NAME_SIZE]; /* of the volume */
+	char id[VMHA_ID_SIZE];
+	uint64_t io_timeout_s;
+	uint64_t lockspace_offset;
+	uint64_t index_offset;
+	uint64_t leases_max; /* that the index takes */
+};
+
 #define VMHA_CSV_RUN_DIR "/run/vmha/csv"
 
 /** A volume in use on this node: /run/vmha/csv/<volume>.joined, written by ocf:vmha:csv. */
@@ -174,6 +186,7 @@ enum vmha_record_kind {
 	VMHA_RECORD_RENEWALS,
 	VMHA_RECORD_COORDINATOR,
 	VMHA_RECORD_INTENT,
+	VMHA_RECORD_LEASES,
 };
 
 /** @param record the struct of @kind. @return text for the caller to free; NULL when memory ran out

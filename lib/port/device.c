@@ -18,6 +18,7 @@
 #include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/core/volumemount.h"
+#include "lib/port/lease_header.h"
 
 #define MOUNTINFO_MAX (4U << 20)
 /* little endian on storage: sanlock src/ondisk.c; a lockspace, leases, and an index of leases */
@@ -195,7 +196,7 @@ int vmha_device_read(const char *path, struct vmha_device *ret_device, struct vm
 
 int vmha_device_wipe(const char *path, struct vmha_err **err)
 {
-	static const char zeros[4096];
+	static const char zeros[VMHA_LEASE_HEADER_ROOM];
 	__attribute__((cleanup(probe_free))) blkid_probe pr = NULL;
 	vmha_autoclose int fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
 	int n = 0;
@@ -213,7 +214,7 @@ int vmha_device_wipe(const char *path, struct vmha_err **err)
 			return vmha_err_errno(err, -EIO, "cannot wipe %s", path);
 		}
 	}
-	/* what sanlock writes is at the very beginning */
+	/* a lockspace is at the very beginning, a header of ours behind it */
 	if (pwrite(fd, zeros, sizeof(zeros), 0) != (ssize_t)sizeof(zeros) || fsync(fd) < 0) {
 		return vmha_err_errno(err, -EIO, "cannot wipe %s", path);
 	}

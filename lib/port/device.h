@@ -14,7 +14,8 @@
  */
 int vmha_device_read(const char *path, struct vmha_device *ret_device, struct vmha_err **err);
 
-/** Erase the signatures that name what is on the device; refused while it is in use here. */
+/** Erase the signatures that name what is on the device, and what is before a GFS2; refused while
+ * it is in use here. */
 int vmha_device_wipe(const char *path, struct vmha_err **err);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/mono.h"
+#include "lib/core/lockspace.h"
 #include "lib/port/lease_layout.h"
 
 /* struct sanlk_resource ends with a flexible array; ours has exactly one disk */
@@ -34,33 +35,35 @@ static void resource_fill(const struct vmha_lease *lease, union resource *to)
 	to->res.disks[0].offset = lease->offset;
 }
 
-static void lease_fill(const char *lockspace, const char *path, const char *name, uint64_t offset,
+static void lease_fill(const struct vmha_lease_index *index, const char *name, uint64_t offset,
 		       struct vmha_lease *to)
 {
 	*to = (struct vmha_lease){ .offset = offset };
-	(void)snprintf(to->lockspace, sizeof(to->lockspace), "%s", lockspace);
+	memcpy(to->lockspace, index->lockspace, sizeof(to->lockspace));
 	(void)snprintf(to->name, sizeof(to->name), "%s", name);
-	(void)snprintf(to->path, sizeof(to->path), "%s", path);
+	memcpy(to->path, index->path, sizeof(to->path));
 }
 
-static void index_fill(const char *lockspace, const char *path, struct sanlk_rindex *to)
+static void index_fill(const struct vmha_lease_index *index, struct sanlk_rindex *to)
 {
-	*to = (struct sanlk_rindex){ 0 };
-	(void)snprintf(to->lockspace_name, sizeof(to->lockspace_name), "%s", lockspace);
-	(void)snprintf(to->disk.path, sizeof(to->disk.path), "%s", path);
+	*to = (struct sanlk_rindex){ .max_resources = (uint32_t)index->max };
+	(void)snprintf(to->lockspace_name, sizeof(to->lockspace_name), "%s", index->lockspace);
+	(void)snprintf(to->disk.path, sizeof(to->disk.path), "%s", index->path);
+	to->disk.offset = index->offset;
 }
 
 /* The first lease is written and entered by hand: sanlock's create wants the lockspace joined,
  * which nobody can have done yet. */
-static int admin_format(struct sanlk_rindex *rx, const struct vmha_lease_layout *layout,
-			const char *path, struct vmha_err **err)
+static int admin_format(const struct vmha_lease_index *index,
+			const struct vmha_lease_layout *layout, struct sanlk_rindex *rx,
+			struct vmha_err **err)
 {
-	struct sanlk_rentry re = { .offset = 2ULL * layout->align_bytes };
+	struct sanlk_rentry re = { .offset = index->offset + 2ULL * layout->align_bytes };
 	struct vmha_lease lease;
 	union resource res;
 	int r;
 
-	lease_fill(rx->lockspace_name, path, VMHA_ADMIN_LEASE, re.offset, &lease);
+	lease_fill(index, VMHA_ADMIN_LEASE, re.offset, &lease);
 	resource_fill(&lease, &res);
 	res.res.flags = layout->flags;
 	r = sanlock_write_resource(&res.res, 0, 0, 0);
@@ -69,26 +72,27 @@ static int admin_format(struct sanlk_rindex *rx, const struct vmha_lease_layout 
 		r = sanlock_update_rindex(rx, SANLK_RX_NO_LOCKSPACE | SANLK_RXUP_ADD, &re);
 	}
 	return r < 0 ? vmha_sanlock_fail(err, r, "cannot format lease %s in %s", VMHA_ADMIN_LEASE,
-					 path)
+					 index->path)
 		     : 0;
 }
 
-int vmha_leases_format(const char *lockspace, const char *path, struct vmha_err **err)
+int vmha_leases_format(const struct vmha_lease_index *index, struct vmha_err **err)
 {
 	struct vmha_lease_layout layout;
 	struct sanlk_rindex rx;
-	int r = vmha_lease_layout(path, &layout, err);
+	int r = vmha_lease_layout(index->path, &layout, err);
 
 	if (r < 0) {
 		return r;
 	}
-	index_fill(lockspace, path, &rx);
+	index_fill(index, &rx);
 	rx.flags = layout.flags;
 	r = sanlock_format_rindex(&rx, SANLK_RX_NO_LOCKSPACE);
 	if (r < 0) {
-		return vmha_sanlock_fail(err, r, "cannot format the lease index %s", path);
+		return vmha_sanlock_fail(err, r, "cannot format the lease index in %s",
+					 index->path);
 	}
-	return admin_format(&rx, &layout, path, err);
+	return admin_format(index, &layout, &rx, err);
 }
 
 /* One operation on the index at a time and lockspace is all that sanlock takes: -EBUSY passes. */
@@ -128,10 +132,10 @@ static int call_delete(struct sanlk_rindex *rx, struct sanlk_rentry *re)
 }
 
 /* @return raw code of libsanlock; -ENOENT: no such lease */
-static int index_lookup(const char *lockspace, const char *path, const char *name,
+static int index_lookup(const struct vmha_lease_index *index, const char *name,
 			uint64_t *ret_offset)
 {
-	int joined = vmha_lockspace_joined_name(lockspace, NULL);
+	int joined = vmha_lockspace_joined_name(index->lockspace, NULL);
 	struct sanlk_rentry re = { 0 };
 	struct sanlk_rindex rx;
 	int r;
@@ -139,7 +143,7 @@ static int index_lookup(const char *lockspace, const char *path, const char *nam
 	if (joined < 0) {
 		return joined;
 	}
-	index_fill(lockspace, path, &rx);
+	index_fill(index, &rx);
 	(void)snprintf(re.name, sizeof(re.name), "%s", name);
 	r = index_call(joined ? call_lookup : call_lookup_unjoined, &rx, &re);
 	if (r == 0) {
@@ -148,40 +152,42 @@ static int index_lookup(const char *lockspace, const char *path, const char *nam
 	return r;
 }
 
-int vmha_lease_find(const char *lockspace, const char *path, const char *name,
+int vmha_lease_find(const struct vmha_lease_index *index, const char *name,
 		    struct vmha_lease *ret_lease, struct vmha_err **err)
 {
 	uint64_t offset = 0;
-	int r = index_lookup(lockspace, path, name, &offset);
+	int r = index_lookup(index, name, &offset);
 
 	if (r == -ENOENT && vmha_sanlock_alive()) {
-		return vmha_err_set(err, -ENOENT, "volume %s has no lease named %s", lockspace,
-				    name);
+		return vmha_err_set(err, -ENOENT, "volume %s has no lease named %s",
+				    index->lockspace, name);
 	}
 	if (r < 0) {
-		return vmha_sanlock_fail(err, r, "cannot look up lease %s in %s", name, path);
+		return vmha_sanlock_fail(err, r, "cannot look up lease %s in %s", name,
+					 index->path);
 	}
-	lease_fill(lockspace, path, name, offset, ret_lease);
+	lease_fill(index, name, offset, ret_lease);
 	return 0;
 }
 
-int vmha_lease_create(const char *lockspace, const char *path, const char *name,
+int vmha_lease_create(const struct vmha_lease_index *index, const char *name,
 		      struct vmha_lease *ret_lease, struct vmha_err **err)
 {
 	struct sanlk_rentry re = { 0 };
 	struct sanlk_rindex rx;
 	uint64_t offset = 0;
-	int r = index_lookup(lockspace, path, name, &offset);
+	int r = index_lookup(index, name, &offset);
 
 	/* sanlock's index would take the same name twice */
 	if (r == 0) {
 		return vmha_err_set(err, -EEXIST, "volume %s already has a lease named %s",
-				    lockspace, name);
+				    index->lockspace, name);
 	}
 	if (r != -ENOENT) {
-		return vmha_sanlock_fail(err, r, "cannot look up lease %s in %s", name, path);
+		return vmha_sanlock_fail(err, r, "cannot look up lease %s in %s", name,
+					 index->path);
 	}
-	index_fill(lockspace, path, &rx);
+	index_fill(index, &rx);
 	(void)snprintf(re.name, sizeof(re.name), "%s", name);
 	r = index_call(call_create, &rx, &re);
 	if (r == -ENOENT && vmha_sanlock_alive()) {
@@ -189,76 +195,93 @@ int vmha_lease_create(const char *lockspace, const char *path, const char *name,
 			err, -ENOSPC,
 			"cannot create lease %s: this node has not joined volume %s, or "
 			"its index is full",
-			name, lockspace);
+			name, index->lockspace);
 	}
 	if (r < 0) {
-		return vmha_sanlock_fail(err, r, "cannot create lease %s in %s", name, path);
+		return vmha_sanlock_fail(err, r, "cannot create lease %s in %s", name, index->path);
 	}
-	lease_fill(lockspace, path, name, re.offset, ret_lease);
+	lease_fill(index, name, re.offset, ret_lease);
 	return 0;
 }
 
-int vmha_lease_delete(const struct vmha_lease *lease, struct vmha_err **err)
+int vmha_lease_delete(const struct vmha_lease_index *index, const struct vmha_lease *lease,
+		      struct vmha_err **err)
 {
 	struct sanlk_rentry re = { 0 };
 	struct sanlk_rindex rx;
 	int r;
 
-	index_fill(lease->lockspace, lease->path, &rx);
+	index_fill(index, &rx);
 	(void)snprintf(re.name, sizeof(re.name), "%s", lease->name);
 	r = index_call(call_delete, &rx, &re);
-	if (r == -ENOENT && vmha_lockspace_joined_name(lease->lockspace, NULL) == 1) {
+	if (r == -ENOENT && vmha_lockspace_joined_name(index->lockspace, NULL) == 1) {
 		return 0;
 	}
 	return r < 0 ? vmha_sanlock_fail(err, r, "cannot delete lease %s in %s", lease->name,
-					 lease->path)
+					 index->path)
 		     : 0;
 }
 
-int vmha_leases_list(const char *lockspace, const char *path, struct vmha_lease **ret_leases,
+/* The area of a lease, or the first of an index. */
+static int area_read(const char *path, uint64_t offset, struct vmha_lease_layout *layout,
+		     void **ret_area, struct vmha_err **err)
+{
+	vmha_autoclose int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	vmha_autofree void *buf = NULL;
+	ssize_t n;
+	int r;
+
+	if (fd < 0) {
+		return vmha_err_errno(err, -errno, "cannot open %s", path);
+	}
+	r = vmha_lease_layout(path, layout, err);
+	if (r < 0) {
+		return r;
+	}
+	if (posix_memalign(&buf, 4096, layout->align_bytes) != 0) {
+		return vmha_err_set(err, -ENOMEM, "out of memory reading %s", path);
+	}
+	n = pread(fd, buf, layout->align_bytes, (off_t)offset);
+	if (n != (ssize_t)layout->align_bytes) {
+		return vmha_err_errno(err, n < 0 ? -errno : -EIO, "cannot read %s", path);
+	}
+	*ret_area = vmha_steal_ptr(buf);
+	return 0;
+}
+
+int vmha_leases_list(const struct vmha_lease_index *index, struct vmha_lease **ret_leases,
 		     size_t *ret_count, struct vmha_err **err)
 {
 	vmha_autofree struct vmha_lease *list = NULL;
-	int joined = vmha_lockspace_joined_name(lockspace, err);
-	int64_t align = vmha_sanlock_align_bytes(path, err);
-	struct sanlk_rindex rx;
+	struct vmha_lease_layout layout;
+	vmha_autofree void *area = NULL;
+	char name[VMHA_NAME_SIZE];
+	uint64_t offset;
 	size_t count = 0;
-	int64_t offset;
-	off_t end;
+	size_t at;
+	int r = area_read(index->path, index->offset, &layout, &area, err);
 
-	if (joined < 0 || align < 0) {
-		return joined < 0 ? joined : (int)align;
+	if (r < 0) {
+		return r;
 	}
-	{
-		vmha_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-		end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-		if (end < 0) {
-			return vmha_err_errno(err, -errno, "cannot open %s", path);
-		}
+	for (at = 0; (r = vmha_lease_index_next(area, layout.align_bytes, index->lockspace, &at,
+						name, &offset)) > 0;) {
+		count++;
 	}
-	list = calloc((size_t)(end / align) + 1, sizeof(*list));
+	if (r < 0) {
+		return vmha_err_set(err, r, "there is no lease index of volume %s in %s",
+				    index->lockspace, index->path);
+	}
+	list = calloc(count + 1, sizeof(*list));
 	if (!list) {
 		return vmha_err_set(err, -ENOMEM, "out of memory listing leases");
 	}
-	index_fill(lockspace, path, &rx);
-	/* two areas of the index itself, then the leases */
-	for (offset = 2 * align; offset < end; offset += align) {
-		struct sanlk_rentry re = { .offset = (uint64_t)offset };
-		int r = index_call(joined ? call_lookup : call_lookup_unjoined, &rx, &re);
-
-		if (r < 0) {
-			return vmha_sanlock_fail(err, r, "cannot read the lease index %s", path);
-		}
-		if (re.name[0]) {
-			char name[VMHA_NAME_SIZE];
-
-			(void)snprintf(name, sizeof(name), "%.47s", re.name);
-			lease_fill(lockspace, path, name, (uint64_t)offset, &list[count++]);
-		}
+	*ret_count = count;
+	for (at = 0, count = 0; vmha_lease_index_next(area, layout.align_bytes, index->lockspace,
+						      &at, name, &offset) > 0;) {
+		lease_fill(index, name, offset, &list[count++]);
 	}
 	*ret_leases = vmha_steal_ptr(list);
-	*ret_count = count;
 	return 0;
 }
 
@@ -322,39 +345,13 @@ static int owner_released(const struct vmha_lease *lease, uint64_t lver,
 	       le64toh(block->lver) == lver;
 }
 
-static int area_read(const struct vmha_lease *lease, struct vmha_lease_layout *layout,
-		     void **ret_area, struct vmha_err **err)
-{
-	vmha_autoclose int fd = open(lease->path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	vmha_autofree void *buf = NULL;
-	ssize_t n;
-	int r;
-
-	if (fd < 0) {
-		return vmha_err_errno(err, -errno, "cannot open %s", lease->path);
-	}
-	r = vmha_lease_layout(lease->path, layout, err);
-	if (r < 0) {
-		return r;
-	}
-	if (posix_memalign(&buf, 4096, layout->align_bytes) != 0) {
-		return vmha_err_set(err, -ENOMEM, "out of memory reading %s", lease->path);
-	}
-	n = pread(fd, buf, layout->align_bytes, (off_t)lease->offset);
-	if (n != (ssize_t)layout->align_bytes) {
-		return vmha_err_errno(err, n < 0 ? -errno : -EIO, "cannot read %s", lease->path);
-	}
-	*ret_area = vmha_steal_ptr(buf);
-	return 0;
-}
-
 int vmha_lease_taken_since(const struct vmha_lease *lease, uint64_t lver, uint64_t except_host_id,
 			   uint64_t *ret_host_id, struct vmha_err **err)
 {
 	struct vmha_lease_layout layout;
 	vmha_autofree void *area = NULL;
 	uint64_t id;
-	int r = area_read(lease, &layout, &area, err);
+	int r = area_read(lease->path, lease->offset, &layout, &area, err);
 
 	if (r < 0) {
 		return r;

@@ -21,6 +21,7 @@ static void lockspace_fill(const struct vmha_lockspace *ls, struct sanlk_lockspa
 	*to = (struct sanlk_lockspace){ .host_id = ls->host_id };
 	(void)snprintf(to->name, sizeof(to->name), "%s", ls->name);
 	(void)snprintf(to->host_id_disk.path, sizeof(to->host_id_disk.path), "%s", ls->path);
+	to->host_id_disk.offset = ls->offset;
 }
 
 /* @return 1 when a read of 512 bytes works with O_DIRECT; 0 when only larger sectors do */
@@ -117,7 +118,7 @@ int vmha_lockspace_read(const struct vmha_lockspace *ls, unsigned int *ret_io_ti
 	return 0;
 }
 
-int vmha_lockspace_joined(const char *name, const char *path, uint64_t *ret_host_id,
+int vmha_lockspace_joined(const struct vmha_lockspace *ls, uint64_t *ret_host_id,
 			  struct vmha_err **err)
 {
 	vmha_autofree struct sanlk_lockspace *all = NULL;
@@ -129,16 +130,20 @@ int vmha_lockspace_joined(const char *name, const char *path, uint64_t *ret_host
 		return r < 0 ? vmha_sanlock_fail(err, r, "cannot list the joined lockspaces") : 0;
 	}
 	for (i = 0; i < count; i++) {
-		if (strncmp(all[i].name, name, SANLK_NAME_LEN) != 0) {
+		const struct sanlk_disk *disk = &all[i].host_id_disk;
+
+		if (strncmp(all[i].name, ls->name, SANLK_NAME_LEN) != 0) {
 			continue;
 		}
-		if (!vmha_str_eq(all[i].host_id_disk.path, path)) {
+		if (!vmha_str_eq(disk->path, ls->path) || disk->offset != ls->offset) {
 			return vmha_err_set(err, -EEXIST,
-					    "lockspace %s is joined, but from %s instead of %s",
-					    name, all[i].host_id_disk.path, path);
+					    "lockspace %s is joined, but from %s:%llu instead of "
+					    "%s:%llu",
+					    ls->name, disk->path, (unsigned long long)disk->offset,
+					    ls->path, (unsigned long long)ls->offset);
 		}
 		if (all[i].flags & (SANLK_LSF_ADD | SANLK_LSF_REM)) {
-			return vmha_err_set(err, -EBUSY, "lockspace %s is being %s", name,
+			return vmha_err_set(err, -EBUSY, "lockspace %s is being %s", ls->name,
 					    all[i].flags & SANLK_LSF_ADD ? "joined" : "left");
 		}
 		if (ret_host_id) {
@@ -178,7 +183,7 @@ static int lockspace_settle(const struct vmha_lockspace *ls, unsigned int io_tim
 
 	/* no event tells the end of another process's join; sanlock itself polls so (cmd.c) */
 	for (;;) {
-		r = vmha_lockspace_joined(ls->name, ls->path, &host_id, NULL);
+		r = vmha_lockspace_joined(ls, &host_id, NULL);
 		if (r != -EBUSY || vmha_mono_passed(deadline)) {
 			return r;
 		}
@@ -189,7 +194,7 @@ static int lockspace_settle(const struct vmha_lockspace *ls, unsigned int io_tim
 static int joined_as(const struct vmha_lockspace *ls, struct vmha_err **err)
 {
 	uint64_t host_id = 0;
-	int r = vmha_lockspace_joined(ls->name, ls->path, &host_id, err);
+	int r = vmha_lockspace_joined(ls, &host_id, err);
 
 	if (r == 1 && host_id != ls->host_id) {
 		return vmha_err_set(err, -EEXIST,

@@ -18,15 +18,24 @@
  */
 struct vmha_lockspace {		   /* one volume's */
 	char name[VMHA_NAME_SIZE]; /* the volume's name */
-	char path[VMHA_PATH_SIZE]; /* <mount>/.vmha/lockspace */
+	char path[VMHA_PATH_SIZE]; /* a file, or the device it lies on */
+	uint64_t offset;	   /* bytes; of a file: 0 */
 	uint64_t host_id;	   /* corosync nodeid */
+};
+
+/* Sanlock's index of the leases of a lockspace; the leases follow it. */
+struct vmha_lease_index {
+	char lockspace[VMHA_NAME_SIZE];
+	char path[VMHA_PATH_SIZE];
+	uint64_t offset;
+	uint64_t max; /* leases it is formatted for; 0: as many as sanlock takes by itself */
 };
 
 struct vmha_lease {
 	char lockspace[VMHA_NAME_SIZE];
 	char name[VMHA_NAME_SIZE]; /* the role's name */
-	char path[VMHA_PATH_SIZE]; /* <mount>/.vmha/leases */
-	uint64_t offset;	   /* bytes */
+	char path[VMHA_PATH_SIZE]; /* that of its index */
+	uint64_t offset;	   /* bytes from the beginning of @path */
 };
 
 enum vmha_host_state {
@@ -82,7 +91,7 @@ bool vmha_sanlock_alive(void);
  */
 int64_t vmha_sanlock_align_bytes(const char *path, struct vmha_err **err);
 
-/** Write an empty lockspace (2000 hosts) at @ls->path, a file that must exist (and of at least
+/** Write an empty lockspace (2000 hosts) at @ls->path, which must exist (a file of at least
  * vmha_sanlock_align_bytes()). */
 int vmha_lockspace_format(const struct vmha_lockspace *ls, unsigned int io_timeout_s,
 			  struct vmha_err **err);
@@ -95,9 +104,9 @@ int vmha_lockspace_join(const struct vmha_lockspace *ls, unsigned int io_timeout
 			struct vmha_err **err);
 /** Leave. @return -EBUSY while leases are held here (nothing is killed) */
 int vmha_lockspace_leave(const struct vmha_lockspace *ls, struct vmha_err **err);
-/** @param[out] ret_host_id ours, when 1; may be NULL. @return 1 joined; 0 not; -EBUSY joining or
- * leaving; -ECONNREFUSED daemon silent */
-int vmha_lockspace_joined(const char *name, const char *path, uint64_t *ret_host_id,
+/** @param[out] ret_host_id ours, when 1; may be NULL. @return 1 joined; 0 not; -EEXIST joined, but
+ * from another place; -EBUSY joining or leaving; -ECONNREFUSED daemon silent */
+int vmha_lockspace_joined(const struct vmha_lockspace *ls, uint64_t *ret_host_id,
 			  struct vmha_err **err);
 /** As vmha_lockspace_joined(), wherever it lies. @return 1, also while joining or leaving; 0;
  * -ECONNREFUSED */
@@ -116,22 +125,23 @@ int vmha_lockspace_host(const char *name, uint64_t host_id, struct vmha_host *re
 #define VMHA_COORDINATOR_LEASE "volume-coordinator"
 
 /**
- * Write an empty index of leases, with VMHA_ADMIN_LEASE as its first.  One file holds index and
- * leases; it must exist, and grows by vmha_sanlock_align_bytes() a lease.  Works without having
- * joined the lockspace; creating further leases does not, and wants the admin lock held: sanlock's
- * index takes a name twice.
+ * Write an empty index of leases, with VMHA_ADMIN_LEASE as its first.  Index and leases lie in one
+ * file, which must exist and grows by vmha_sanlock_align_bytes() a lease, or on one device.  Works
+ * without having joined the lockspace; creating further leases does not, and wants the admin lock
+ * held: sanlock's index takes a name twice.
  */
-int vmha_leases_format(const char *lockspace, const char *path, struct vmha_err **err);
+int vmha_leases_format(const struct vmha_lease_index *index, struct vmha_err **err);
 /** @return 0; -EEXIST; -ENOSPC not joined, or index full */
-int vmha_lease_create(const char *lockspace, const char *path, const char *name,
+int vmha_lease_create(const struct vmha_lease_index *index, const char *name,
 		      struct vmha_lease *ret_lease, struct vmha_err **err);
 /** @return 0, also when it is not there */
-int vmha_lease_delete(const struct vmha_lease *lease, struct vmha_err **err);
+int vmha_lease_delete(const struct vmha_lease_index *index, const struct vmha_lease *lease,
+		      struct vmha_err **err);
 /** @return 0; -ENOENT no lease of that name */
-int vmha_lease_find(const char *lockspace, const char *path, const char *name,
+int vmha_lease_find(const struct vmha_lease_index *index, const char *name,
 		    struct vmha_lease *ret_lease, struct vmha_err **err);
-/** All leases, VMHA_ADMIN_LEASE too. @return 0, caller frees */
-int vmha_leases_list(const char *lockspace, const char *path, struct vmha_lease **ret_leases,
+/** All leases, VMHA_ADMIN_LEASE too, read from storage: needs no daemon. @return 0, caller frees */
+int vmha_leases_list(const struct vmha_lease_index *index, struct vmha_lease **ret_leases,
 		     size_t *ret_count, struct vmha_err **err);
 
 /** Who holds the lease, read from storage. */

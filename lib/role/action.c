@@ -93,10 +93,10 @@ static int node_find(const char *given, char *node, struct vmha_err **err)
 static void lockspace_find(struct vmha_action *act)
 {
 	struct vmha_host me = { 0 };
-	char path[VMHA_PATH_SIZE];
+	struct vmha_lockspace ls;
 
-	vmha_volume_path(act->role.volume, VMHA_VOLUME_LOCKSPACE, path);
-	if (vmha_lockspace_joined(act->role.volume, path, &act->host_id, NULL) != 1) {
+	if (vmha_volume_lockspace(act->role.volume, 0, &ls, NULL) < 0 ||
+	    vmha_lockspace_joined(&ls, &act->host_id, NULL) != 1) {
 		act->host_id = 0;
 	} else if (vmha_lockspace_host(act->role.volume, act->host_id, &me, NULL) == 0) {
 		act->generation = me.generation;

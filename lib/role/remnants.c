@@ -99,13 +99,12 @@ static int configuration_read(const char *volume, const char *name, struct vmha_
 static int leases_read(const char *volume, struct vmha_index *index, struct vmha_err **err)
 {
 	vmha_autofree struct vmha_lease *leases = NULL;
-	char path[VMHA_PATH_SIZE];
+	struct vmha_lease_index place;
 	size_t count = 0;
 	size_t i;
-	int r;
+	int r = vmha_volume_leases(volume, &place, err);
 
-	vmha_volume_path(volume, VMHA_VOLUME_LEASES, path);
-	r = vmha_leases_list(volume, path, &leases, &count, err);
+	r = r < 0 ? r : vmha_leases_list(&place, &leases, &count, err);
 	for (i = 0; r == 0 && i < count; i++) {
 		struct vmha_index_entry *e = vmha_index_reserved(leases[i].name)
 						     ? NULL

@@ -37,11 +37,10 @@ int vmha_role_lease_look(const struct vmha_role *role, struct vmha_lease *ret_le
 			 struct vmha_err **err)
 {
 	vmha_autoerr struct vmha_err *why = NULL;
-	char path[VMHA_PATH_SIZE];
-	int r;
+	struct vmha_lease_index index;
+	int r = vmha_volume_leases(role->volume, &index, &why);
 
-	vmha_volume_path(role->volume, VMHA_VOLUME_LEASES, path);
-	r = vmha_lease_find(role->volume, path, role->name, ret_lease, &why);
+	r = r < 0 ? r : vmha_lease_find(&index, role->name, ret_lease, &why);
 	if (r == -ENOENT) {
 		return 0;
 	}
@@ -212,13 +211,15 @@ int vmha_role_drop(const struct vmha_role *role, bool disks, const struct vmha_t
 						     VMHA_FILE_OWNER,	     VMHA_FILE_ROLE,
 						     VMHA_FILE_XML };
 	vmha_autoerr struct vmha_err *why = NULL;
+	struct vmha_lease_index index;
 	struct vmha_lease lease;
 	char path[VMHA_PATH_SIZE];
 	size_t i;
 	int r = vmha_role_lease_look(role, &lease, err);
 
 	if (r == 1) {
-		r = vmha_lease_delete(&lease, err);
+		r = vmha_volume_leases(role->volume, &index, err);
+		r = r < 0 ? r : vmha_lease_delete(&index, &lease, err);
 		if (r == 0) {
 			vmha_tell(teller, VMHA_TOLD_STEP, "lease %s removed", role->name);
 		}

@@ -25,6 +25,8 @@ static const char *const files[] = {
 	[VMHA_VOLUME_COORDINATOR] = VMHA_VOLUME_META "/coordinator",
 	[VMHA_VOLUME_COORDINATOR_PID] = "coordinator",
 	[VMHA_VOLUME_LEAVING] = "leaving",
+	[VMHA_VOLUME_LEASES_RECORD] = "leases",
+	[VMHA_VOLUME_DEVICE] = "device",
 };
 
 /* of this node, below VMHA_CSV_RUN_DIR */
@@ -32,7 +34,8 @@ static bool is_local(enum vmha_volume_file file)
 {
 	return file == VMHA_VOLUME_JOINED || file == VMHA_VOLUME_HEALTH ||
 	       file == VMHA_VOLUME_RENEWALS || file == VMHA_VOLUME_COORDINATOR_PID ||
-	       file == VMHA_VOLUME_LEAVING;
+	       file == VMHA_VOLUME_LEAVING || file == VMHA_VOLUME_LEASES_RECORD ||
+	       file == VMHA_VOLUME_DEVICE;
 }
 
 void vmha_volume_path(const char *volume, enum vmha_volume_file file, char *path)
@@ -48,13 +51,6 @@ void vmha_volume_path(const char *volume, enum vmha_volume_file file, char *path
 	}
 }
 
-void vmha_volume_lockspace(const char *volume, uint64_t host_id, struct vmha_lockspace *ret_ls)
-{
-	*ret_ls = (struct vmha_lockspace){ .host_id = host_id };
-	(void)snprintf(ret_ls->name, sizeof(ret_ls->name), "%s", volume);
-	vmha_volume_path(volume, VMHA_VOLUME_LOCKSPACE, ret_ls->path);
-}
-
 static enum vmha_record_kind kind_of(enum vmha_volume_file file)
 {
 	if (file == VMHA_VOLUME_JOINED) {
@@ -65,6 +61,9 @@ static enum vmha_record_kind kind_of(enum vmha_volume_file file)
 	}
 	if (file == VMHA_VOLUME_RENEWALS) {
 		return VMHA_RECORD_RENEWALS;
+	}
+	if (file == VMHA_VOLUME_LEASES_RECORD) {
+		return VMHA_RECORD_LEASES;
 	}
 	return file == VMHA_VOLUME_HEALTH ? VMHA_RECORD_HEALTH : VMHA_RECORD_VOLUME;
 }
@@ -123,6 +122,49 @@ int vmha_volume_store(const char *volume, enum vmha_volume_file file, const void
 	}
 	vmha_volume_path(volume, file, path);
 	return record_store(path, kind_of(file), record, err);
+}
+
+/* @return 1 on its device; 0 in files */
+static int leases_place(const char *volume, struct vmha_leases_record *ret_rec,
+			struct vmha_err **err)
+{
+	vmha_autoerr struct vmha_err *why = NULL;
+	int r = vmha_volume_load(volume, VMHA_VOLUME_LEASES_RECORD, ret_rec, &why);
+
+	if (r < 0 && r != -ENOENT) {
+		return vmha_err_set(err, r, "%s", vmha_err_text(why));
+	}
+	return r == 0;
+}
+
+int vmha_volume_lockspace(const char *volume, uint64_t host_id, struct vmha_lockspace *ret_ls,
+			  struct vmha_err **err)
+{
+	struct vmha_leases_record rec = { 0 };
+	int r = leases_place(volume, &rec, err);
+
+	if (r < 0) {
+		return r;
+	}
+	*ret_ls = (struct vmha_lockspace){ .host_id = host_id, .offset = rec.lockspace_offset };
+	(void)snprintf(ret_ls->name, sizeof(ret_ls->name), "%s", volume);
+	vmha_volume_path(volume, r ? VMHA_VOLUME_DEVICE : VMHA_VOLUME_LOCKSPACE, ret_ls->path);
+	return 0;
+}
+
+int vmha_volume_leases(const char *volume, struct vmha_lease_index *ret_index,
+		       struct vmha_err **err)
+{
+	struct vmha_leases_record rec = { 0 };
+	int r = leases_place(volume, &rec, err);
+
+	if (r < 0) {
+		return r;
+	}
+	*ret_index = (struct vmha_lease_index){ .offset = rec.index_offset, .max = rec.leases_max };
+	(void)snprintf(ret_index->lockspace, sizeof(ret_index->lockspace), "%s", volume);
+	vmha_volume_path(volume, r ? VMHA_VOLUME_DEVICE : VMHA_VOLUME_LEASES, ret_index->path);
+	return 0;
 }
 
 int vmha_volume_load_at(const char *dir, struct vmha_volume_record *ret_record,

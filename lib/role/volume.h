@@ -13,11 +13,12 @@
  * A volume: where its files are, its records, its roles, and who uses it on this node.
  *
  *   /clusterstorage/<volume>/.vmha/volume       struct vmha_volume_record
- *   /clusterstorage/<volume>/.vmha/lockspace    sanlock lockspace, named as the volume
- *   /clusterstorage/<volume>/.vmha/leases       sanlock resource index and leases
+ *   /clusterstorage/<volume>/.vmha/lockspace    sanlock lockspace, named as the volume; and
+ *   /clusterstorage/<volume>/.vmha/leases       sanlock resource index and leases: not of gfs2
  *   /clusterstorage/<volume>/.vmha/health/NODE  written and read by each node's health check
  *   /clusterstorage/<volume>/.vmha/coordinator  struct vmha_coordinator_record
  *   /run/vmha/csv/<volume>.joined, .health      this node's records
+ *   /run/vmha/csv/<volume>.leases, .device      of gfs2: where the leases lie on which device
  *   /run/vmha/csv/<volume>.coordinator          "PID START-TICKS" of this node's vmha-coordinator
  *   /run/vmha/csv/<volume>.leaving              there while ocf:vmha:csv leaves: none is to run
  */
@@ -42,17 +43,27 @@ enum vmha_volume_file {
 	VMHA_VOLUME_COORDINATOR, /* the record on the volume */
 	VMHA_VOLUME_COORDINATOR_PID,
 	VMHA_VOLUME_LEAVING,
+	VMHA_VOLUME_LEASES_RECORD,
+	VMHA_VOLUME_DEVICE, /* a symbolic link, so that its path is the same in every cluster */
 };
 
 /** Path of a volume's file. @param[out] path VMHA_PATH_SIZE bytes */
 void vmha_volume_path(const char *volume, enum vmha_volume_file file, char *path);
 
-/** The lockspace as sanlock wants it. */
-void vmha_volume_lockspace(const char *volume, uint64_t host_id, struct vmha_lockspace *ret_ls);
+/**
+ * The lockspace as sanlock wants it: in files of the volume, or where this node's record of its
+ * device says.
+ * @return 0; -EBADMSG that record is damaged
+ */
+int vmha_volume_lockspace(const char *volume, uint64_t host_id, struct vmha_lockspace *ret_ls,
+			  struct vmha_err **err);
+/** The index of its leases. @return as vmha_volume_lockspace() */
+int vmha_volume_leases(const char *volume, struct vmha_lease_index *ret_index,
+		       struct vmha_err **err);
 
 /**
  * Read a record of the volume's.
- * @param file VMHA_VOLUME_RECORD, _JOINED, _HEALTH or _COORDINATOR
+ * @param file VMHA_VOLUME_RECORD, _JOINED, _HEALTH, _RENEWALS, _LEASES_RECORD or _COORDINATOR
  * @return 0; -ENOENT there is none; -EBADMSG damaged; negative errno
  */
 int vmha_volume_load(const char *volume, enum vmha_volume_file file, void *ret_record,

@@ -57,13 +57,14 @@ static int holder_dlm(const char *volume, const char *which, struct vmha_mono de
 static int lease_of(const char *volume, const char *which, struct vmha_lease *ret_lease,
 		    struct vmha_err **err)
 {
-	char path[VMHA_PATH_SIZE];
+	struct vmha_lease_index index;
+	int r = vmha_volume_leases(volume, &index, err);
 
-	vmha_volume_path(volume, VMHA_VOLUME_LEASES, path);
-	return vmha_lease_find(volume, path,
-			       vmha_str_eq(which, VMHA_LOCK_ADMIN) ? VMHA_ADMIN_LEASE
-								   : VMHA_COORDINATOR_LEASE,
-			       ret_lease, err);
+	return r < 0 ? r
+		     : vmha_lease_find(&index,
+				       vmha_str_eq(which, VMHA_LOCK_ADMIN) ? VMHA_ADMIN_LEASE
+									   : VMHA_COORDINATOR_LEASE,
+				       ret_lease, err);
 }
 
 static int holder_sanlock(const char *volume, const char *which, struct vmha_volume_holder *holder,

@@ -84,9 +84,9 @@ static void journals_fit_nodes_and_device(void)
 		unsigned int journal_mib;
 	} rows[] = {
 		{ 10 * GIB, 3, 0, 0, 3, 128 },	    { 10 * GIB, 1, 0, 0, 2, 128 },
-		{ 10 * GIB, 3, 8, 0, 8, 128 },	    { 2 * GIB, 3, 0, 0, 3, 85 },
-		{ 300 * MIB, 3, 0, 0, 3, 12 },	    { 152 * MIB, 3, 0, 0, 3, 8 },
-		{ 151 * MIB, 3, 0, -ENOSPC, 0, 0 }, { 0, 3, 0, -ENOSPC, 0, 0 },
+		{ 10 * GIB, 3, 8, 0, 8, 128 },	    { 2 * GIB, 3, 0, 0, 3, 83 },
+		{ 300 * MIB, 3, 0, 0, 3, 11 },	    { 148 * MIB, 3, 0, 0, 3, 8 },
+		{ 147 * MIB, 3, 0, -ENOSPC, 0, 0 }, { 0, 3, 0, -ENOSPC, 0, 0 },
 		{ 10 * GIB, 3, 2, -EINVAL, 0, 0 },  { 10 * GIB, 1, 1, 0, 1, 128 },
 		{ 10 * GIB, 3, 65, -EINVAL, 0, 0 }, { 1024 * GIB, 64, 0, 0, 64, 128 },
 	};
@@ -103,6 +103,37 @@ static void journals_fit_nodes_and_device(void)
 		CHECK_INT(plan.journals, rows[i].journals);
 		CHECK_INT(plan.journal_mib, rows[i].journal_mib);
 		CHECK_STR(plan.table, rows[i].want ? "" : "lab:vol2");
+	}
+}
+
+static void the_end_is_kept_for_leases(void)
+{
+	static const struct {
+		uint64_t size_bytes;
+		unsigned int sector_bytes;
+		uint64_t area;
+		uint64_t leases;
+	} rows[] = {
+		{ 1 * GIB, 512, MIB, 24 },	   { 10 * GIB, 512, MIB, 204 },
+		{ 10 * GIB + 512, 512, MIB, 204 }, { 1024 * GIB, 512, MIB, 2000 },
+		{ 10 * GIB, 4096, 8 * MIB, 25 },   { 1024 * GIB, 4096, 8 * MIB, 2000 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vmha_gfs2_plan plan = { 0 };
+		struct vmha_device d = EMPTY;
+		uint64_t end;
+
+		d.size_bytes = rows[i].size_bytes;
+		d.sector_bytes = rows[i].sector_bytes;
+		CHECK_INT(vmha_gfs2_plan(&d, "lab", "vol2", 3, 0, &plan, NULL), 0);
+		CHECK_INT(plan.leases_max, rows[i].leases);
+		CHECK_INT(plan.lockspace_offset % rows[i].area, 0);
+		CHECK_INT(plan.index_offset, plan.lockspace_offset + rows[i].area);
+		/* two areas of the index, then the leases; all of it is on the device */
+		end = plan.index_offset + (2 + plan.leases_max) * rows[i].area;
+		CHECK(end <= d.size_bytes && end + 2 * rows[i].area > d.size_bytes);
 	}
 }
 
@@ -161,7 +192,8 @@ static void a_smaller_device_is_refused(void)
 
 static const struct unit_test tests[] = {
 	UNIT_TEST(what_is_found_is_named),	  UNIT_TEST(force_overrides_content_but_not_use),
-	UNIT_TEST(journals_fit_nodes_and_device), UNIT_TEST(names_that_gfs2_takes),
-	UNIT_TEST(a_volume_is_recognised),	  UNIT_TEST(a_smaller_device_is_refused),
+	UNIT_TEST(journals_fit_nodes_and_device), UNIT_TEST(the_end_is_kept_for_leases),
+	UNIT_TEST(names_that_gfs2_takes),	  UNIT_TEST(a_volume_is_recognised),
+	UNIT_TEST(a_smaller_device_is_refused),
 };
 UNIT_MAIN(tests)

@@ -84,7 +84,54 @@ static void what_is_no_lockspace_of_that_name(void)
 	CHECK_INT(vmha_lockspace_judge(good, good, 100, "vol1", &life, &id), -EBADMSG);
 }
 
+/* As `sanlock client format -x vol1:FILE:0` and create_resource write it. */
+static void index_put(unsigned char *p, size_t sector, unsigned int n, const char *name,
+		      unsigned char mib)
+{
+	unsigned char *entry = p + sector + (size_t)n * 64;
+
+	entry[2] = (unsigned char)(mib << 4); /* 1 MiB is 0x100000 */
+	(void)snprintf((char *)entry + 16, 48, "%s", name);
+}
+
+static void leases_of_an_index(void)
+{
+	static const unsigned char magic[] = { 0x18, 0x20, 0x04, 0x01, 0x02, 0x00, 0x01, 0x00 };
+	static const size_t sectors[] = { 512, 4096 };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		size_t len = sectors[i] * 64;
+		vmha_autofree unsigned char *p = calloc(1, len);
+		char name[48] = "";
+		uint64_t offset = 0;
+		size_t at = 0;
+
+		CHECK(p != NULL);
+		CHECK_INT(vmha_lease_index_next(p, len, "vol1", &at, name, &offset), -EBADMSG);
+		memcpy(p, magic, sizeof(magic));
+		p[13] = (unsigned char)(sectors[i] >> 8);
+		p[16] = 24;
+		(void)snprintf((char *)p + 32, 48, "vol1");
+		CHECK_INT(vmha_lease_index_next(p, len, "vol12", &at, name, &offset), -EBADMSG);
+		CHECK_INT(vmha_lease_index_next(p, 64, "vol1", &at, name, &offset), -EBADMSG);
+		CHECK_INT(vmha_lease_index_next(p, len, "vol1", &at, name, &offset), 0);
+		index_put(p, sectors[i], 0, "volume-admin", 3);
+		index_put(p, sectors[i], 9, "web", 12);
+		index_put(p, sectors[i], 24, "behind its end", 1);
+		at = 0;
+		CHECK_INT(vmha_lease_index_next(p, len, "vol1", &at, name, &offset), 1);
+		CHECK_STR(name, "volume-admin");
+		CHECK_INT(offset, 3 << 20);
+		CHECK_INT(vmha_lease_index_next(p, len, "vol1", &at, name, &offset), 1);
+		CHECK_STR(name, "web");
+		CHECK_INT(offset, 12 << 20);
+		CHECK_INT(vmha_lease_index_next(p, len, "vol1", &at, name, &offset), 0);
+	}
+}
+
 static const struct unit_test tests[] = {
+	UNIT_TEST(leases_of_an_index),
 	UNIT_TEST(hosts_that_renew_or_not),
 	UNIT_TEST(what_is_no_lockspace_of_that_name),
 };

@@ -18,6 +18,7 @@
 static void paths(void)
 {
 	char path[VMHA_PATH_SIZE];
+	struct vmha_lease_index index;
 	struct vmha_lockspace ls;
 
 	vmha_volume_path("vol1", VMHA_VOLUME_DIR, path);
@@ -26,10 +27,15 @@ static void paths(void)
 	CHECK_STR(path, "/clusterstorage/vol1/.vmha/leases");
 	vmha_volume_path("vol1", VMHA_VOLUME_JOINED, path);
 	CHECK_STR(path, "/run/vmha/csv/vol1.joined");
-	vmha_volume_lockspace("vol1", 7, &ls);
+	CHECK_INT(vmha_volume_lockspace("vol1", 7, &ls, NULL), 0);
 	CHECK_STR(ls.name, "vol1");
 	CHECK_STR(ls.path, "/clusterstorage/vol1/.vmha/lockspace");
 	CHECK_INT(ls.host_id, 7);
+	CHECK_INT(ls.offset, 0);
+	CHECK_INT(vmha_volume_leases("vol1", &index, NULL), 0);
+	CHECK_STR(index.lockspace, "vol1");
+	CHECK_STR(index.path, "/clusterstorage/vol1/.vmha/leases");
+	CHECK_INT(index.offset, 0);
 }
 
 static void record_goes_and_comes(void)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The header of a device whose leases lie outside of its file system; a file is the device. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/port/lease_header.h"
+#include "tests/unit/unit.h"
+
+static const struct vmha_leases_record OUT = { .name = "vol1",
+					       .id = "an-id",
+					       .io_timeout_s = 10,
+					       .lockspace_offset = 1000ULL << 20,
+					       .index_offset = 1001ULL << 20,
+					       .leases_max = 24 };
+
+static const char *device(void)
+{
+	const char *path = unit_path("device");
+	vmha_autoclose int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	CHECK(fd >= 0);
+	CHECK_INT(ftruncate(fd, 1 << 20), 0);
+	return path;
+}
+
+static void scratch(const char *path, off_t at)
+{
+	vmha_autoclose int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	CHECK_INT(pwrite(fd, "torn", 4, at), 4);
+	CHECK_INT(fsync(fd), 0);
+}
+
+static void read_is(const char *path, int want, const char *why)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	struct vmha_leases_record in = { 0 };
+
+	CHECK_INT(vmha_lease_header_read(path, &in, &err), want);
+	if (want < 0) {
+		CHECK_HAS(vmha_err_text(err), why);
+		return;
+	}
+	CHECK_STR(in.name, OUT.name);
+	CHECK_STR(in.id, OUT.id);
+	CHECK_INT(in.io_timeout_s, OUT.io_timeout_s);
+	CHECK_INT(in.lockspace_offset, OUT.lockspace_offset);
+	CHECK_INT(in.index_offset, OUT.index_offset);
+	CHECK_INT(in.leases_max, OUT.leases_max);
+}
+
+static void one_of_two_is_enough(void)
+{
+	const char *path = device();
+
+	read_is(path, -ENOENT, "has no leases of a volume");
+	CHECK_INT(vmha_lease_header_write(path, &OUT, NULL), 0);
+	read_is(path, 0, NULL);
+	scratch(path, (16 << 10) + 40);
+	read_is(path, 0, NULL);
+	scratch(path, (48 << 10) + 40);
+	read_is(path, -EBADMSG, "is damaged");
+}
+
+static void only_the_room_before_gfs2_is_written(void)
+{
+	const char *path = device();
+	char block[4096];
+	vmha_autoclose int fd = -1;
+	off_t at;
+
+	CHECK_INT(vmha_lease_header_write(path, &OUT, NULL), 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (at = 0; at < 1 << 20; at += (off_t)sizeof(block)) {
+		bool ours = at == 16 << 10 || at == 48 << 10;
+
+		CHECK_INT(pread(fd, block, sizeof(block), at), (ssize_t)sizeof(block));
+		CHECK_INT(block[0] != 0, ours);
+	}
+	CHECK(VMHA_LEASE_HEADER_ROOM > (48U << 10) && VMHA_LEASE_HEADER_ROOM <= 65536);
+}
+
+static void a_device_that_is_not_there(void)
+{
+	read_is(unit_path("none"), -ENOENT, "cannot open");
+}
+
+static const struct unit_test tests[] = {
+	UNIT_TEST(one_of_two_is_enough),
+	UNIT_TEST(only_the_room_before_gfs2_is_written),
+	UNIT_TEST(a_device_that_is_not_there),
+};
+UNIT_MAIN(tests)
