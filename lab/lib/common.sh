@@ -120,10 +120,13 @@ cgroup_select() {
 	LAB_CGROUP=$(cgroup_mount)/vmha-lab.$LAB_NAME
 }
 
-# cgroup_run GROUP CMD...: runs CMD inside LAB_CGROUP/GROUP; replaces the calling (sub)shell.
+# cgroup_run GROUP CMD...: runs CMD inside LAB_CGROUP/GROUP; replaces the calling (sub)shell.  It may
+# outlive both directories of whoever made the lab.
 cgroup_run() {
 	echo 0 >"$LAB_CGROUP/$1/cgroup.procs"
 	shift
+	cd / || return 1
+	unset TMPDIR
 	exec "$@"
 }
 

@@ -8,7 +8,12 @@
 
 status_has() { lab status >"$WORK/status" && grep -q -- "$1" "$WORK/status"; }
 
-lab_begin --no-volume
+# whoever makes a lab may be gone, with its directory, when the power switch is asked
+mkdir "$WORK/maker"
+cd "$WORK/maker"
+TMPDIR=$WORK/maker lab_begin --no-volume
+cd "$WORK"
+rm -r "$WORK/maker"
 cat "$WORK/up.log"
 all_run() { [[ $(lab status | grep -c ' on  sanlock libvirtd corosync clusterd pacemaker$') == 3 ]]; }
 await 20 "all services" all_run
