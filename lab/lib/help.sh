@@ -8,7 +8,7 @@ HELP_ORDER=(up down status exec shell power node service cut heal slow stall-sto
 
 declare -A HELP_ARGS=(
 	[up]='[--nodes N] [--volume dir|lun] [--io-timeout S] [--no-volume] [--stage DIR] [--share DIR]... [--env NAME=VALUE]...
-       --vm [--packages DIR] [--watchdog softdog|i6300esb] [--memory MIB] [--disks N] [--disk-size MIB] [--disk-4k LUN]'
+       --vm [--packages DIR] [--watchdog KIND[,KIND...]] [--memory MIB] [--disks N] [--disk-size MIB] [--disk-4k LUN]'
 	[down]=''
 	[status]=''
 	[exec]='NODE COMMAND [ARG...]'
@@ -42,7 +42,8 @@ declare -A HELP_TEXT=(
 --vm             nodes are machines under QEMU with a kernel of their own (GFS2, DLM, watchdogs); no volume
                  is made; --stage or --packages is needed
   --packages DIR    install the vmha_*.deb that is in DIR
-  --watchdog KIND   softdog or i6300esb; sanlock uses it
+  --watchdog KIND   softdog or i6300esb; sanlock uses it; with commas: node1 has the first, and so on,
+                    the last is that of all further nodes
   --memory MIB      of a node (896)
   --disks N         shared disks /dev/disk/by-id/lun1 to lunN (4), --disk-size MIB each (1024)
   --disk-4k LUN     this one has sectors of 4096 bytes'

@@ -70,7 +70,7 @@ up_check_vm() {
 	[[ ${CONFIG[volume]} == dir && -z ${CONFIG[share]} ]] ||
 		usage_error "--volume and --share are not for --vm"
 	CONFIG[volume]=none CONFIG[make_volume]=no
-	[[ ${CONFIG[watchdog]} =~ ^(|softdog|i6300esb)$ ]] ||
+	[[ ${CONFIG[watchdog]}, =~ ^(,|((softdog|i6300esb),)+)$ ]] ||
 		usage_error "bad watchdog '${CONFIG[watchdog]}': softdog or i6300esb"
 	[[ ${CONFIG[memory]} =~ ^[0-9]{3,4}$ && ${CONFIG[memory]} -ge 512 ]] ||
 		usage_error "bad memory '${CONFIG[memory]}': MiB, 512 or more"

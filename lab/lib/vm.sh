@@ -39,8 +39,16 @@ vm_uuid() {
 
 # --- parts of QEMU's command line: added to VM_ARGS ------------------------------------------------
 
+# vm_watchdog ID: prints its kind, or nothing
+vm_watchdog() {
+	local kinds
+	IFS=, read -ra kinds <<<"${CONFIG[watchdog]}"
+	((!${#kinds[@]})) || printf '%s' "${kinds[$1 - 1]:-${kinds[-1]}}"
+}
+
 vm_args_machine() {
-	local id=$1 khz
+	local id=$1 khz watchdog
+	watchdog=$(vm_watchdog "$id")
 	khz=$("$(tool vm/lab-vm)" tsc-khz)
 	VM_ARGS+=(-nodefaults -no-user-config -display none -no-reboot -name "vmha-$LAB_NAME-node$id"
 		-machine pc -accel tcg,thread=multi,tb-size=128 -cpu 'Nehalem,+rdrand' -smp 1
@@ -48,11 +56,11 @@ vm_args_machine() {
 		-kernel "${CONFIG[image]}/vmlinux" -initrd "${CONFIG[image]}/initrd"
 		-append "console=ttyS0 quiet loglevel=4 panic=1 nokaslr mitigations=off no_timer_check \
 tsc=reliable tsc_early_khz=$khz random.trust_cpu=on net.ifnames=0 audit=0 selinux=0 apparmor=0 \
-cryptomgr.notests lab.id=$id lab.subnet=$LAB_SUBNET lab.ports=$VM_PORTS lab.watchdog=${CONFIG[watchdog]}"
+cryptomgr.notests lab.id=$id lab.subnet=$LAB_SUBNET lab.ports=$VM_PORTS lab.watchdog=$watchdog"
 		-chardev "file,id=console,path=$LAB_STATE/node$id/console.log,append=on" -serial chardev:console
 		-qmp "unix:$LAB_RUN/node$id/qmp,server=on,wait=off"
 		-qmp "unix:$LAB_RUN/node$id/qmp-watch,server=on,wait=off" -device virtio-rng-pci)
-	[[ ${CONFIG[watchdog]} != i6300esb ]] || VM_ARGS+=(-device i6300esb -action watchdog=reset)
+	[[ $watchdog != i6300esb ]] || VM_ARGS+=(-device i6300esb -action watchdog=reset)
 }
 
 vm_args_ports() {

@@ -6,7 +6,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-VM_UP=(--vm --nodes 3 --watchdog softdog)
+VM_UP=(--vm --nodes 3 --watchdog "softdog,softdog,i6300esb")
 
 vm_is_up() {
 	[[ -r $LAB_STATE/config ]] && grep -qs '^vm=yes' "$LAB_STATE/config" && [[ -e $LAB_STATE/ready ]]
