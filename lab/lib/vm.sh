@@ -227,5 +227,6 @@ verb_pull-disk() {
 	node_is_on "$ID" || die "node$ID is off"
 	vm_pull_disk "$ID" "$2"
 	wait_for 30 vm_disk_gone "$ID" "$2" || die "node$ID does not let go of $2"
-	vm_exec "$ID" /usr/lib/vmha-lab/devices
+	# the cluster may have it switched off for that at once
+	vm_exec "$ID" /usr/lib/vmha-lab/devices || ! node_is_on "$ID"
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
@@ -41,6 +42,14 @@ static bool same_export(const char *a, const char *b)
 	return la == lb && strncmp(a, b, la) == 0;
 }
 
+static bool device_gone(const struct vmha_mount *mount)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", mount->major, mount->minor);
+	return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
 int vmha_volume_mount_check(const char *volume, enum vmha_volume_type type, const char *device,
 			    const struct vmha_mount *mount, struct vmha_err **err)
 {
@@ -52,9 +61,9 @@ int vmha_volume_mount_check(const char *volume, enum vmha_volume_type type, cons
 	} else if (same && stat(device, &st) == 0) {
 		same = S_ISBLK(st.st_mode) && major(st.st_rdev) == mount->major &&
 		       minor(st.st_rdev) == mount->minor;
-	} else if (same) { /* the device is gone, its mount is not */
-		same = vmha_str_eq(mount->source, device);
-	}
+	} else if (same && device_gone(mount)) {
+		return vmha_err_set(err, -ENODEV, "device %s is gone from this node", device);
+	} /* else its name is gone: what was mounted by that name is still there */
 	if (same) {
 		return 0;
 	}

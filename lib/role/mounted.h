@@ -15,7 +15,8 @@
 /** @return 1 something is mounted at the volume's place; 0 nothing; negative errno */
 int vmha_volume_mount_read(const char *volume, struct vmha_mount *ret_mount, struct vmha_err **err);
 
-/** Is that the volume's device? Another name of the same one is. @return 0; -EBADMSG, in words */
+/** Is that the volume's device? Another name of the same one is. @return 0; -ENODEV it is gone;
+ * -EBADMSG, in words */
 int vmha_volume_mount_check(const char *volume, enum vmha_volume_type type, const char *device,
 			    const struct vmha_mount *mount, struct vmha_err **err);
 
