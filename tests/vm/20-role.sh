@@ -72,9 +72,7 @@ case_format() {
 	moved live "$from" "$to"
 	moved quick "$to" "$from"
 	moved live "$from" "$to"
-	# it does not hear the power button: no use to wait for it
-	cluster crm_resource --resource "$VM" --set-parameter graceful_s --parameter-value 2 >"$WORK/set.log" 2>&1 || fail "$(cat "$WORK/set.log")"
-	settled 60
+	vm_deaf "$VM"
 	said "$to" >"$WORK/said"
 	on node1 vmha vm remove "$VM" >"$WORK/remove.log" 2>&1 || fail "vm remove: $(cat "$WORK/remove.log")"
 	disk_follows "$(node_other "$to")"

@@ -110,6 +110,27 @@ vm_volume() {
 	figure "volume_create_s=$(seconds_since "$start")"
 }
 
+# vm_deaf VM: it does not hear the power button: no use to wait for it when it is stopped.
+vm_deaf() {
+	cluster crm_resource --resource "$1" --set-parameter graceful_s --parameter-value 2 >"$WORK/set.log" 2>&1 ||
+		fail "$(cat "$WORK/set.log")"
+	settled 60
+}
+
+# vm_role VM: a role on $VOLUME that runs a guest which counts.
+vm_role() {
+	local disk=/clusterstorage/$VOLUME/$1/$1.raw
+	lab guest disk "$disk" --tiny
+	lab guest xml "$1" --tiny --disk "$disk" | on node1 sh -c 'cat >/root/role.xml'
+	on node1 vmha vm add "$1" --xml /root/role.xml --volume "$VOLUME" >"$WORK/add.log" 2>&1 || fail "vm add: $(cat "$WORK/add.log")"
+	vm_deaf "$1"
+	await 240 "$1 somewhere" role_runs "$1"
+}
+
+vm_role_remove() {
+	cluster vmha vm remove "$1" >"$WORK/remove.log" 2>&1 || fail "vm remove: $(cat "$WORK/remove.log")"
+}
+
 vm_volume_remove() {
 	cluster vmha volume remove "$VOLUME" --destroy >"$WORK/destroy.log" 2>&1 || fail "volume remove: $(cat "$WORK/destroy.log")"
 }
