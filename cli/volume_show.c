@@ -12,6 +12,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/core/renewal.h"
 #include "lib/port/lease_sanlock.h"
 #include "lib/port/nodes.h"
 #include "lib/port/pcmk.h"
@@ -91,31 +92,14 @@ static json_t *roles_json(const char *name)
 	return list;
 }
 
-/*
- * Seconds since this node last saw the renewal of a host: no call of libsanlock tells, its tool
- * does ("1 timestamp 2397", then indented "last_live=2400" in this node's clock).
- */
+/* Seconds since this node last saw the renewal of a host; -1: its sanlock does not tell. */
 static int64_t renewal_age_s(const char *status, uint64_t host_id)
 {
-	int64_t now_s = vmha_mono_now().ns / NS_PER_S;
-	vmha_autofree char *copy = strdup(status);
-	bool ours = false;
-	char *save = NULL;
-	char *line;
+	struct vmha_host_seen seen;
 
-	if (!copy) {
-		return -1;
-	}
-	for (line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		unsigned long long n = 0;
-
-		if (line[0] != ' ') {
-			ours = sscanf(line, "%llu timestamp", &n) == 1 && n == host_id;
-		} else if (ours && sscanf(line, " last_live=%llu", &n) == 1) {
-			return now_s - (int64_t)n;
-		}
-	}
-	return -1;
+	return vmha_host_seen_parse(status, host_id, &seen) < 0
+		       ? -1
+		       : vmha_mono_now().ns / NS_PER_S - (int64_t)seen.live_s;
 }
 
 static json_t *host_json(const struct view *v, const struct vmha_host *host, const char *status)

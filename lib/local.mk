@@ -29,6 +29,7 @@ lib_libcore_a_SOURCES = \
 	lib/core/device.c lib/core/device.h \
 	lib/core/diskmode.c lib/core/diskmode.h \
 	lib/core/evidence.c lib/core/evidence.h \
+	lib/core/fencing.c lib/core/fencing.h \
 	lib/core/guest.c lib/core/guest.h \
 	lib/core/iface.h lib/core/listed.h \
 	lib/core/lockvalue.c lib/core/lockvalue.h \

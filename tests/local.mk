@@ -24,6 +24,7 @@ unit_tests = \
 	tests/unit/test-err \
 	tests/unit/test-eventlog \
 	tests/unit/test-evidence \
+	tests/unit/test-fencing \
 	tests/unit/test-file \
 	tests/unit/test-guest \
 	tests/unit/test-judge \
@@ -210,6 +211,9 @@ tests_unit_test_settings_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.
 
 tests_unit_test_since_SOURCES = tests/unit/test-since.c cli/since.c
 tests_unit_test_since_LDADD = tests/unit/libunit.a lib/libbase.a
+
+tests_unit_test_fencing_SOURCES = tests/unit/test-fencing.c
+tests_unit_test_fencing_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a
 
 tests_unit_test_renewal_SOURCES = tests/unit/test-renewal.c
 tests_unit_test_renewal_LDADD = tests/unit/libunit.a lib/libcore.a lib/libbase.a

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/core/renewal.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +142,42 @@ size_t vmha_renewals_parse(const char *text, struct vmha_renewal *ret_renewals, 
 		line = line ? line + 1 : NULL;
 	}
 	return count;
+}
+
+int vmha_host_seen_parse(const char *text, uint64_t host_id, struct vmha_host_seen *ret_seen)
+{
+	struct vmha_host_seen seen = { 0 };
+	unsigned int fields = 0;
+	bool ours = false;
+	const char *line = text;
+
+	/* "1 timestamp 2397", then what is known of that host, indented, a line each */
+	while (line && *line) {
+		unsigned long long n = 0;
+
+		if (*line != ' ') {
+			ours = sscanf(line, "%llu timestamp", &n) == 1 && n == host_id;
+		} else if (ours && sscanf(line, " last_live=%llu", &n) == 1) {
+			seen.live_s = n;
+			fields++;
+		} else if (ours && sscanf(line, " owner_generation=%llu", &n) == 1) {
+			seen.generation = n;
+			fields++;
+		} else if (ours && sscanf(line, " timestamp=%llu", &n) == 1) {
+			seen.up_s = n;
+			fields++;
+		} else if (ours && sscanf(line, " io_timeout=%llu", &n) == 1) {
+			seen.io_timeout_s = (unsigned int)n;
+			fields++;
+		}
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (fields != 4) {
+		return -ENOENT;
+	}
+	*ret_seen = seen;
+	return 0;
 }
 
 static bool is_late(uint64_t gap_s, unsigned int late_s)

@@ -79,6 +79,23 @@ struct vmha_renewal {
 /** The last @max of them, oldest first. @param text of the command. @return how many */
 size_t vmha_renewals_parse(const char *text, struct vmha_renewal *ret_renewals, size_t max);
 
+/** What sanlock of this node last saw of a host of a lockspace. */
+struct vmha_host_seen {
+	uint64_t live_s; /* when it found a renewal of it, up to renewal_s after that was made (this
+			    node's monotonic clock); or when it began to look */
+	uint64_t up_s;	 /* that renewal by the host's own monotonic clock: how long it was up;
+			    0: it has left */
+	uint64_t generation;
+	unsigned int io_timeout_s;
+};
+
+/**
+ * No call of libsanlock tells when; its tool does.
+ * @param text of `sanlock client host_status -D`
+ * @return 0; -ENOENT nothing of that host, or not all
+ */
+int vmha_host_seen_parse(const char *text, uint64_t host_id, struct vmha_host_seen *ret_seen);
+
 enum vmha_renewal_state {
 	VMHA_RENEWAL_OK,
 	VMHA_RENEWAL_LATE,    /* longer than a third of the limit */

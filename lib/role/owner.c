@@ -13,10 +13,14 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/core/fencing.h"
 #include "lib/port/pcmk.h"
 #include "lib/port/virt.h"
 #include "lib/role/peers.h"
+
+#define NS_PER_S 1000000000
 
 void vmha_owner_self(const struct vmha_action *act, pid_t pid, uint64_t start_ticks,
 		     struct vmha_owner_record *ret_owner)
@@ -246,22 +250,76 @@ static int64_t record_time_s(const struct vmha_action *act)
 	return stat(path, &st) < 0 ? (int64_t)time(NULL) : (int64_t)st.st_mtim.tv_sec;
 }
 
+/* What sanlock of this node last saw of the recorded life. @return false: it cannot tell */
+static bool life_read(const struct vmha_action *act, const struct vmha_owner_record *record,
+		      struct vmha_life *ret_life)
+{
+	const char *const argv[] = { "sanlock", "client",	  "host_status", "-D",
+				     "-s",	act->role.volume, NULL };
+	vmha_autoresult struct vmha_proc_result res = { 0 };
+	struct vmha_life life = { 0 };
+
+	if (vmha_proc_check(argv, NULL, vmha_action_left(act, VMHA_SPAN_S(5)), &res, NULL) < 0 ||
+	    vmha_host_seen_parse(res.output, record->host_id, &life.seen) < 0 ||
+	    life.seen.generation != record->generation) {
+		return false;
+	}
+	life.record_s = record_time_s(act);
+	life.mono_s = (uint64_t)(vmha_mono_now().ns / NS_PER_S);
+	life.now_s = (int64_t)time(NULL);
+	*ret_life = life;
+	return true;
+}
+
 /* sanlock sees the recorded life of that host id end: Pacemaker is to confirm it (I5: where no
  * watchdog is armed the arithmetic of leases alone proves nothing). */
 static enum vmha_clear judge_dead_host(const struct vmha_action *act, struct vmha_clearance *c)
 {
 	struct vmha_peer peer = { 0 };
+	struct vmha_life life;
 
-	if (vmha_peer_fenced(c->record.node, record_time_s(act))) {
+	if (life_read(act, &c->record, &life) && vmha_peer_fenced(c->record.node, &life)) {
 		return VMHA_CLEAR_YES; /* it may be back by now, but not yet on the volume */
 	}
-	if (vmha_peer_find(c->record.node, &peer, NULL) == 0 && !peer.online && !peer.unclean) {
-		return VMHA_CLEAR_YES;
+	if (vmha_peer_find(c->record.node, &peer, NULL) == 0) {
+		if (peer.online) {
+			/* back, and this node joined too late to see when it died; or without its
+			 * storage */
+			return ask_owner_node(act, c);
+		}
+		if (!peer.unclean) {
+			return VMHA_CLEAR_YES;
+		}
 	}
 	(void)snprintf(c->why, sizeof(c->why),
 		       "%s had a QEMU process of %s and is not confirmed off by Pacemaker; ",
 		       c->record.node, act->role.name);
 	return VMHA_CLEAR_WAIT;
+}
+
+enum vmha_host_life vmha_owner_judge_host(const struct vmha_owner_record *owner,
+					  const struct vmha_host *host)
+{
+	/* It joined anew: csv joins only after proving that no orphan of an earlier life is left.
+	 */
+	if (host->generation > owner->generation) {
+		return VMHA_HOST_LIFE_OVER;
+	}
+	switch (host->state) {
+	case VMHA_HOST_FREE:
+		/* It left, or was released by a fence: csv leaves only with nothing running.  Of an
+		 * earlier life that says nothing: sanlock here has not seen the recorded one yet.
+		 */
+		return host->generation == owner->generation ? VMHA_HOST_LIFE_OVER
+							     : VMHA_HOST_LIFE_DEAD;
+	case VMHA_HOST_DEAD:
+	case VMHA_HOST_FAIL:
+		return VMHA_HOST_LIFE_DEAD;
+	case VMHA_HOST_UNKNOWN:
+	case VMHA_HOST_LIVE:
+		break;
+	}
+	return VMHA_HOST_LIFE_OPEN;
 }
 
 static enum vmha_clear judge_record(const struct vmha_action *act, struct vmha_clearance *c)
@@ -276,18 +334,12 @@ static enum vmha_clear judge_record(const struct vmha_action *act, struct vmha_c
 	if (vmha_lockspace_host(act->role.volume, c->record.host_id, &host, NULL) < 0) {
 		return judge_dead_host(act, c);
 	}
-	/* It joined anew: csv joins only after proving that no orphan of an earlier life is left.
-	 * Or it left, or was released by a fence: csv leaves only with nothing running. */
-	if (host.generation > c->record.generation || host.state == VMHA_HOST_FREE) {
+	switch (vmha_owner_judge_host(&c->record, &host)) {
+	case VMHA_HOST_LIFE_OVER:
 		return VMHA_CLEAR_YES;
-	}
-	switch (host.state) {
-	case VMHA_HOST_DEAD:
-	case VMHA_HOST_FAIL:
+	case VMHA_HOST_LIFE_DEAD:
 		return judge_dead_host(act, c);
-	case VMHA_HOST_UNKNOWN:
-	case VMHA_HOST_LIVE:
-	case VMHA_HOST_FREE:
+	case VMHA_HOST_LIFE_OPEN:
 		break;
 	}
 	return ask_owner_node(act, c);

@@ -61,6 +61,17 @@ struct vmha_clearance {
 enum vmha_clear vmha_owner_judge_lease(const struct vmha_action *act,
 				       const struct vmha_lease_owner *owner, unsigned int looks);
 
+/** What the lockspace says of the life of a node in which it wrote the owner record. */
+enum vmha_host_life {
+	VMHA_HOST_LIFE_OVER, /* nothing of it is left */
+	VMHA_HOST_LIFE_DEAD, /* it looks over: Pacemaker is to confirm it */
+	VMHA_HOST_LIFE_OPEN, /* that node is to be asked */
+};
+
+/** @param host as sanlock of this node sees it: of that life or another one */
+enum vmha_host_life vmha_owner_judge_host(const struct vmha_owner_record *owner,
+					  const struct vmha_host *host);
+
 /**
  * May a start on this node go on?  The lease must be free or takeable, and the owner record empty,
  * ours, or of a life of its node that is proven over.

@@ -31,16 +31,18 @@ int vmha_peer_find(const char *node, struct vmha_peer *ret_peer, struct vmha_err
 	return 0;
 }
 
-static bool fence_counts(const struct vmha_pcmk_fence *f, const char *node, int64_t since_s)
+static bool fence_counts(const struct vmha_pcmk_fence *f, const char *node,
+			 const struct vmha_life *life)
 {
 	struct tm tm = { 0 };
 
 	return vmha_str_eq(f->target, node) && vmha_str_eq(f->status, "success") &&
 	       (vmha_str_eq(f->action, "off") || vmha_str_eq(f->action, "reboot")) &&
-	       strptime(f->when, "%Y-%m-%d %H:%M:%SZ", &tm) && (int64_t)timegm(&tm) >= since_s;
+	       strptime(f->when, "%Y-%m-%d %H:%M:%SZ", &tm) &&
+	       vmha_fencing_ended((int64_t)timegm(&tm), life);
 }
 
-bool vmha_peer_fenced(const char *node, int64_t since_s)
+bool vmha_peer_fenced(const char *node, const struct vmha_life *life)
 {
 	vmha_autopcmk struct vmha_pcmk_state *state = NULL;
 	size_t i;
@@ -49,7 +51,7 @@ bool vmha_peer_fenced(const char *node, int64_t since_s)
 		return false;
 	}
 	for (i = 0; i < state->fences_count; i++) {
-		if (fence_counts(&state->fences[i], node, since_s)) {
+		if (fence_counts(&state->fences[i], node, life)) {
 			return true;
 		}
 	}

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/core/fencing.h"
 
 /** Nodes of the cluster as Pacemaker sees them. */
 struct vmha_peer {
@@ -17,9 +18,9 @@ struct vmha_peer {
 /** @return 0; -ENOENT Pacemaker knows no such node */
 int vmha_peer_find(const char *node, struct vmha_peer *ret_peer, struct vmha_err **err);
 
-/** @return true when Pacemaker knows of a successful fencing of @node that ended at or after
- * @since_s (wall clock): that life of the node is over, whatever it does now */
-bool vmha_peer_fenced(const char *node, int64_t since_s);
+/** @return true when Pacemaker knows of a successful fencing of @node that ended @life: that one is
+ * over, whatever the node does now */
+bool vmha_peer_fenced(const char *node, const struct vmha_life *life);
 
 /** Name of a host id; "host id N" where Pacemaker cannot tell. @param[out] name VMHA_NODE_SIZE */
 void vmha_peer_name(uint64_t host_id, char *name);

@@ -47,11 +47,45 @@ static void a_node_outside_of_the_lockspace_has_no_lease(void)
 	CHECK_INT(vmha_owner_judge_lease(&outside, &owner, 100), VMHA_CLEAR_WAIT);
 }
 
+static void a_life_is_judged_by_its_own_generation(void)
+{
+	static const struct {
+		uint64_t generation;
+		enum vmha_host_state state;
+		enum vmha_host_life want;
+	} rows[] = {
+		{ 7, VMHA_HOST_LIVE, VMHA_HOST_LIFE_OPEN },
+		{ 7, VMHA_HOST_UNKNOWN, VMHA_HOST_LIFE_OPEN },
+		{ 7, VMHA_HOST_FAIL, VMHA_HOST_LIFE_DEAD },
+		{ 7, VMHA_HOST_DEAD, VMHA_HOST_LIFE_DEAD },
+		{ 7, VMHA_HOST_FREE, VMHA_HOST_LIFE_OVER },
+		/* joined anew */
+		{ 8, VMHA_HOST_LIVE, VMHA_HOST_LIFE_OVER },
+		{ 8, VMHA_HOST_DEAD, VMHA_HOST_LIFE_OVER },
+		{ 8, VMHA_HOST_FREE, VMHA_HOST_LIFE_OVER },
+		/* not seen yet: that an earlier life left is no proof */
+		{ 6, VMHA_HOST_LIVE, VMHA_HOST_LIFE_OPEN },
+		{ 6, VMHA_HOST_DEAD, VMHA_HOST_LIFE_DEAD },
+		{ 6, VMHA_HOST_FREE, VMHA_HOST_LIFE_DEAD },
+	};
+	const struct vmha_owner_record record = { .host_id = 3, .generation = 7 };
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct vmha_host host = { .host_id = 3,
+						.generation = rows[i].generation,
+						.state = rows[i].state };
+
+		CHECK_INT(vmha_owner_judge_host(&record, &host), rows[i].want);
+	}
+}
+
 static const struct unit_test tests[] = {
 	UNIT_TEST(a_free_lease_is_clear),
 	UNIT_TEST(a_release_under_way_is_given_its_time),
 	UNIT_TEST(nothing_makes_a_lease_of_others_ours),
 	UNIT_TEST(a_node_outside_of_the_lockspace_has_no_lease),
+	UNIT_TEST(a_life_is_judged_by_its_own_generation),
 };
 
 UNIT_MAIN(tests)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+
 #include "lib/core/renewal.h"
 #include "tests/unit/unit.h"
 
@@ -162,9 +164,45 @@ static void no_renewal_is_no_verdict(void)
 	CHECK_INT(v.last_s, 1000);
 }
 
+/* As sanlock 3.8.5 prints them; host 3 has left. */
+static const char HOSTS[] = "1 timestamp 2397\n    last_check=2410\n    last_live=2400\n"
+			    "    last_req=0\n    owner_id=1\n    owner_generation=4\n"
+			    "    timestamp=2397\n    io_timeout=10\n    owner_name=node1\n"
+			    "3 timestamp 0\n    last_check=2410\n    last_live=1900\n"
+			    "    last_req=0\n    owner_id=3\n    owner_generation=2\n"
+			    "    timestamp=0\n    io_timeout=10\n    owner_name=node3\n";
+
+static void what_was_seen_of_a_host(void)
+{
+	struct vmha_host_seen seen = { 0 };
+
+	CHECK_INT(vmha_host_seen_parse(HOSTS, 1, &seen), 0);
+	CHECK_INT(seen.live_s, 2400);
+	CHECK_INT(seen.up_s, 2397);
+	CHECK_INT(seen.generation, 4);
+	CHECK_INT(seen.io_timeout_s, 10);
+	CHECK_INT(vmha_host_seen_parse(HOSTS, 3, &seen), 0);
+	CHECK_INT(seen.live_s, 1900);
+	CHECK_INT(seen.up_s, 0);
+}
+
+static void what_was_not_seen_of_a_host(void)
+{
+	struct vmha_host_seen seen = { .live_s = 7 };
+
+	CHECK_INT(vmha_host_seen_parse(HOSTS, 2, &seen), -ENOENT);
+	CHECK_INT(vmha_host_seen_parse("", 1, &seen), -ENOENT);
+	/* cut short: half an answer is none */
+	CHECK_INT(vmha_host_seen_parse("1 timestamp 2397\n    last_live=2400\n", 1, &seen),
+		  -ENOENT);
+	CHECK_INT(vmha_host_seen_parse("error -2 (null)\n", 1, &seen), -ENOENT);
+	CHECK_INT(seen.live_s, 7);
+}
+
 static const struct unit_test tests[] = {
 	UNIT_TEST(times_are_those_of_sanlock),	UNIT_TEST(samples_are_ranked),
 	UNIT_TEST(io_timeout_fits_the_storage), UNIT_TEST(history_is_read),
 	UNIT_TEST(renewals_are_judged),		UNIT_TEST(no_renewal_is_no_verdict),
+	UNIT_TEST(what_was_seen_of_a_host),	UNIT_TEST(what_was_not_seen_of_a_host),
 };
 UNIT_MAIN(tests)
