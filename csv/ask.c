@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,17 +48,6 @@ static pid_t child_end(pid_t pid)
 	return 0;
 }
 
-static int answer_wait(int fd, struct vmha_mono deadline)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int n;
-
-	do {
-		n = poll(&p, 1, vmha_mono_left_ms(deadline));
-	} while (n < 0 && errno == EINTR);
-	return n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
-}
-
 int csv_ask(ask_fn fn, const struct csv_params *p, struct vmha_mono deadline,
 	    struct csv_answer *answer, pid_t *ret_hung)
 {
@@ -81,7 +69,7 @@ int csv_ask(ask_fn fn, const struct csv_params *p, struct vmha_mono deadline,
 	r = pid < 0 ? -errno : 0;
 	(void)close(fds[1]);
 	if (r == 0) {
-		r = answer_wait(fds[0], deadline);
+		r = vmha_mono_wait_readable(fds[0], deadline);
 	}
 	if (r == 0 && read(fds[0], answer, sizeof(*answer)) != (ssize_t)sizeof(*answer)) {
 		r = -EIO;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <time.h>
 
 #define NS_PER_S  1000000000
@@ -46,6 +47,17 @@ int vmha_mono_left_ms(struct vmha_mono deadline)
 	}
 	left = (left + NS_PER_MS - 1) / NS_PER_MS;
 	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+int vmha_mono_wait_readable(int fd, struct vmha_mono deadline)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n;
+
+	do {
+		n = poll(&p, 1, vmha_mono_left_ms(deadline));
+	} while (n < 0 && errno == EINTR);
+	return n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
 }
 
 void vmha_mono_pace(struct vmha_span d)

@@ -30,6 +30,9 @@ int64_t vmha_span_ms(struct vmha_span d);
 bool vmha_mono_passed(struct vmha_mono deadline);
 /** Time left as poll(2) wants it. @return ms rounded up, 0 when past, at most INT_MAX */
 int vmha_mono_left_ms(struct vmha_mono deadline);
+/** Wait until @fd can be read (a pidfd: its process has ended). @return 0; -ETIMEDOUT; negative
+ * errno */
+int vmha_mono_wait_readable(int fd, struct vmha_mono deadline);
 /** Wait out the span whatever signals come; only for the pace of a poll of something that has no
  * events. */
 void vmha_mono_pace(struct vmha_span d);

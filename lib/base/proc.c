@@ -121,15 +121,11 @@ static int streams_collect(int fds[2], struct vmha_str to[2], struct vmha_mono d
 static int child_reap(pid_t pid, struct vmha_mono deadline, int *ret_status)
 {
 	vmha_autoclose int fd = pidfd_open(pid, 0);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int st = 0;
-	int n;
+	int r = fd < 0 ? -errno : vmha_mono_wait_readable(fd, deadline);
 
-	do {
-		n = fd < 0 ? -1 : poll(&p, 1, vmha_mono_left_ms(deadline));
-	} while (n < 0 && errno == EINTR);
-	if (n <= 0) {
-		return n == 0 ? -ETIMEDOUT : -errno;
+	if (r < 0) {
+		return r;
 	}
 	while (waitpid(pid, &st, 0) < 0) {
 		if (errno != EINTR) {
@@ -311,17 +307,6 @@ bool vmha_proc_is(pid_t pid, uint64_t start_ticks)
 	return vmha_proc_start_time(pid, &ticks) == 0 && ticks == start_ticks;
 }
 
-static int pidfd_wait(int fd, struct vmha_mono deadline)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int n;
-
-	do {
-		n = poll(&p, 1, vmha_mono_left_ms(deadline));
-	} while (n < 0 && errno == EINTR);
-	return n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
-}
-
 /* @return a pidfd of that very process; -ESRCH when it is gone */
 static int pidfd_of(pid_t pid, uint64_t start_ticks)
 {
@@ -347,7 +332,7 @@ int vmha_proc_wait_gone(pid_t pid, uint64_t start_ticks, struct vmha_mono deadli
 	if (fd < 0) {
 		return fd == -ESRCH ? 0 : fd;
 	}
-	return pidfd_wait(fd, deadline);
+	return vmha_mono_wait_readable(fd, deadline);
 }
 
 int vmha_proc_kill(pid_t pid, uint64_t start_ticks, struct vmha_mono deadline)
@@ -360,5 +345,5 @@ int vmha_proc_kill(pid_t pid, uint64_t start_ticks, struct vmha_mono deadline)
 	if (pidfd_send_signal(fd, SIGKILL, NULL, 0) < 0 && errno != ESRCH) {
 		return -errno;
 	}
-	return pidfd_wait(fd, deadline);
+	return vmha_mono_wait_readable(fd, deadline);
 }

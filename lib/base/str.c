@@ -111,6 +111,14 @@ bool vmha_str_starts(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+bool vmha_str_ends(const char *s, const char *suffix)
+{
+	size_t n = strlen(s);
+	size_t m = strlen(suffix);
+
+	return n >= m && strcmp(s + n - m, suffix) == 0;
+}
+
 int vmha_str_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret_value)
 {
 	unsigned long long v;

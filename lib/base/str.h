@@ -26,6 +26,7 @@ char *vmha_str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2))
 
 bool vmha_str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool vmha_str_starts(const char *s, const char *prefix);
+bool vmha_str_ends(const char *s, const char *suffix);
 
 /**
  * Decimal number, nothing around it.

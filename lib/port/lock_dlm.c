@@ -85,17 +85,6 @@ static pid_t child_start(void (*run)(const char *a, const char *b, int sock), co
 	return pid;
 }
 
-static int readable_wait(int fd, struct vmha_mono deadline)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int n;
-
-	do {
-		n = poll(&p, 1, vmha_mono_left_ms(deadline));
-	} while (n < 0 && errno == EINTR);
-	return n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
-}
-
 static int answer_read(int sock, struct vmha_dlm_answer *a)
 {
 	ssize_t n;
@@ -135,7 +124,7 @@ static int run_bounded(void (*run)(const char *a, const char *b, int sock), cons
 	if (pid < 0) {
 		return (int)pid;
 	}
-	r = readable_wait(sock, deadline);
+	r = vmha_mono_wait_readable(sock, deadline);
 	r = r < 0 ? r : answer_read(sock, &a);
 	(void)close(sock);
 	if (r < 0) {
@@ -249,7 +238,7 @@ int vmha_dlm_wait(struct vmha_dlm *lock, struct vmha_mono deadline,
 		  struct vmha_dlm_value *ret_value, struct vmha_err **err)
 {
 	struct vmha_dlm_answer a = { 0 };
-	int r = readable_wait(lock->sock, deadline);
+	int r = vmha_mono_wait_readable(lock->sock, deadline);
 
 	if (r == -ETIMEDOUT) {
 		return vmha_err_set(err, r,

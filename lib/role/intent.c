@@ -15,14 +15,6 @@
 #include "lib/base/str.h"
 #include "lib/role/volume.h"
 
-static bool ends_with(const char *s, const char *suffix)
-{
-	size_t n = strlen(s);
-	size_t m = strlen(suffix);
-
-	return n > m && strcmp(s + n - m, suffix) == 0;
-}
-
 /* Files PREFIX...tmp in @dir, see vmha_file_write(). @return how many */
 static unsigned int unended(const char *dir, const char *prefix, bool drop)
 {
@@ -31,7 +23,8 @@ static unsigned int unended(const char *dir, const char *prefix, bool drop)
 	unsigned int count = 0;
 
 	while (d && (entry = readdir(d))) {
-		if (vmha_str_starts(entry->d_name, prefix) && ends_with(entry->d_name, ".tmp")) {
+		if (vmha_str_starts(entry->d_name, prefix) &&
+		    vmha_str_ends(entry->d_name, ".tmp")) {
 			count++;
 			if (drop) {
 				(void)unlinkat(dirfd(d), entry->d_name, 0);

@@ -15,14 +15,6 @@
 #include "lib/port/pcmk.h"
 #include "lib/role/volume.h"
 
-static bool ends_with(const char *s, const char *suffix)
-{
-	size_t n = strlen(s);
-	size_t m = strlen(suffix);
-
-	return n > m && strcmp(s + n - m, suffix) == 0;
-}
-
 static enum vmha_part part_of(int r)
 {
 	return r == 0 ? VMHA_PART_THERE : r == -ENOENT ? VMHA_PART_ABSENT : VMHA_PART_DAMAGED;
@@ -131,7 +123,7 @@ static int names_read(const char *dir, const char *suffix, struct vmha_index *in
 		vmha_autofree char *name = strdup(entry->d_name);
 		struct stat st;
 
-		if (name && *suffix && ends_with(name, suffix)) {
+		if (name && *suffix && vmha_str_ends(name, suffix)) {
 			name[strlen(name) - strlen(suffix)] = '\0';
 		} else if (name && (*suffix || !vmha_str_is_name(name) ||
 				    fstatat(dirfd(d), name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||

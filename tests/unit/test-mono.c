@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "lib/base/mono.h"
 #include "tests/unit/unit.h"
@@ -42,6 +44,22 @@ static void passed_and_left(void)
 	CHECK(vmha_mono_left_ms(vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(60))) <= 60000);
 }
 
+static void readable_or_too_late(void)
+{
+	struct vmha_mono now = vmha_mono_now();
+	int fds[2];
+
+	CHECK_INT(pipe(fds), 0);
+	CHECK_INT(vmha_mono_wait_readable(fds[0], now), -ETIMEDOUT);
+	CHECK_INT(vmha_mono_wait_readable(fds[0], vmha_mono_add(now, VMHA_SPAN_MS(30))),
+		  -ETIMEDOUT);
+	CHECK(vmha_mono_passed(vmha_mono_add(now, VMHA_SPAN_MS(30))));
+	CHECK_INT(write(fds[1], "x", 1), 1);
+	CHECK_INT(vmha_mono_wait_readable(fds[0], now), 0); /* what is there is never too late */
+	CHECK_INT(close(fds[1]), 0);
+	CHECK_INT(close(fds[0]), 0);
+}
+
 static void on_alarm(int sig)
 {
 	(void)sig;
@@ -65,9 +83,8 @@ static void pace_survives_signals(void)
 }
 
 static const struct unit_test tests[] = {
-	UNIT_TEST(now_goes_forward),
-	UNIT_TEST(add_and_diff),
-	UNIT_TEST(passed_and_left),
+	UNIT_TEST(now_goes_forward),	  UNIT_TEST(add_and_diff),
+	UNIT_TEST(passed_and_left),	  UNIT_TEST(readable_or_too_late),
 	UNIT_TEST(pace_survives_signals),
 };
 

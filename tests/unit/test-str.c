@@ -79,6 +79,16 @@ static void starts(void)
 	CHECK(!vmha_str_starts("ab", "abc"));
 }
 
+static void ends(void)
+{
+	CHECK(vmha_str_ends("abc", "bc"));
+	CHECK(vmha_str_ends("abc", "abc"));
+	CHECK(vmha_str_ends("abc", ""));
+	CHECK(vmha_str_ends("", ""));
+	CHECK(!vmha_str_ends("bc", "abc"));
+	CHECK(!vmha_str_ends("abcd", "bc"));
+}
+
 static void u64_is_strict(void)
 {
 	uint64_t v = 77;
@@ -121,9 +131,11 @@ static void is_name(void)
 }
 
 static const struct unit_test tests[] = {
-	UNIT_TEST(add_grows),	   UNIT_TEST(add_bytes_takes_nul), UNIT_TEST(steal_empties),
-	UNIT_TEST(failure_sticks), UNIT_TEST(printf_formats),	   UNIT_TEST(eq_knows_null),
-	UNIT_TEST(starts),	   UNIT_TEST(u64_is_strict),	   UNIT_TEST(is_name),
+	UNIT_TEST(add_grows),	   UNIT_TEST(add_bytes_takes_nul),
+	UNIT_TEST(steal_empties),  UNIT_TEST(failure_sticks),
+	UNIT_TEST(printf_formats), UNIT_TEST(eq_knows_null),
+	UNIT_TEST(starts),	   UNIT_TEST(ends),
+	UNIT_TEST(u64_is_strict),  UNIT_TEST(is_name),
 };
 
 UNIT_MAIN(tests)
