@@ -114,6 +114,12 @@ int vmha_sanlock_fail(struct vmha_err **err, int rv, const char *fmt, ...)
 		return vmha_err_set(err, code, "%s: its generation is another (sanlock code %d)",
 				    what ? what : "?", rv);
 	}
+	if (code == -EACCES) { /* of the daemon, which is not root */
+		return vmha_err_set(err, code,
+				    "%s: user sanlock may not open it: a device must let its group "
+				    "disk, a file its owner sanlock, read and write",
+				    what ? what : "?");
+	}
 	if (rv <= SANLK_ERROR) {
 		return vmha_err_set(err, code, "%s: %s (sanlock code %d)", what ? what : "?",
 				    sanlock_strerror(rv), rv);
