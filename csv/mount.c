@@ -179,6 +179,23 @@ bool csv_mounted_own(const struct csv_params *p)
 	       vmha_volume_mount_read(p->volume, &mount, NULL) != 0;
 }
 
+/* A process with mounts of its own may keep what is unmounted here, and with it this node's journal
+ * and locks: it has not left then. */
+static int gfs2_await_end(const struct csv_params *p, struct vmha_err **err)
+{
+	while (vmha_volume_gfs2_active(p->volume)) {
+		if (vmha_mono_left_ms(p->deadline) < 3000) {
+			return vmha_err_set(err, -ETXTBSY,
+					    "GFS2 of volume %s is unmounted, but a process with "
+					    "mounts of its own still has it (a container? see "
+					    "'lsns -t mnt')",
+					    p->volume);
+		}
+		vmha_mono_pace(VMHA_SPAN_MS(100)); /* sysfs tells nobody */
+	}
+	return 0;
+}
+
 /* Run by csv_ask(). */
 static int ask_umount(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
 {
@@ -187,7 +204,7 @@ static int ask_umount(const struct csv_params *p, struct csv_answer *answer, str
 	(void)answer;
 	vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
 	if (umount2(place, UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT) {
-		return 0;
+		return p->type == VMHA_VOLUME_TYPE_GFS2 ? gfs2_await_end(p, err) : 0;
 	}
 	return vmha_err_errno(err, -errno, "cannot unmount %s", place);
 }

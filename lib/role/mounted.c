@@ -71,23 +71,35 @@ int vmha_volume_mount_check(const char *volume, enum vmha_volume_type type, cons
 			    volume, mount->source, mount->fstype, device);
 }
 
-bool vmha_volume_withdrawn(const char *volume)
+/* @return the volume's directory of sysfs, for the caller to free; NULL: GFS2 does not have it */
+static char *gfs2_directory(const char *volume)
 {
 	vmha_autofree char *tail = vmha_str_printf(":%s", volume);
 	vmha_autodir DIR *d = opendir(GFS2_SYSFS);
 	struct dirent *e;
 
 	while (tail && d && (e = readdir(d))) {
-		const char *colon = strchr(e->d_name, ':'); /* CLUSTER:VOLUME */
-		vmha_autofree char *file = vmha_str_printf(GFS2_SYSFS "/%s/withdraw", e->d_name);
-		vmha_autofree char *text = NULL;
-
-		if (vmha_str_eq(colon, tail) && file &&
-		    vmha_file_read(file, 16, &text, NULL, NULL) == 0) {
-			return text[0] == '1';
+		if (vmha_str_eq(strchr(e->d_name, ':'), tail)) { /* CLUSTER:VOLUME */
+			return vmha_str_printf(GFS2_SYSFS "/%s", e->d_name);
 		}
 	}
-	return false;
+	return NULL;
+}
+
+bool vmha_volume_gfs2_active(const char *volume)
+{
+	vmha_autofree char *dir = gfs2_directory(volume);
+
+	return dir != NULL;
+}
+
+bool vmha_volume_withdrawn(const char *volume)
+{
+	vmha_autofree char *dir = gfs2_directory(volume);
+	vmha_autofree char *file = dir ? vmha_str_printf("%s/withdraw", dir) : NULL;
+	vmha_autofree char *text = NULL;
+
+	return file && vmha_file_read(file, 16, &text, NULL, NULL) == 0 && text[0] == '1';
 }
 
 bool vmha_controld_alive(struct vmha_span limit)

@@ -20,6 +20,9 @@ int vmha_volume_mount_read(const char *volume, struct vmha_mount *ret_mount, str
 int vmha_volume_mount_check(const char *volume, enum vmha_volume_type type, const char *device,
 			    const struct vmha_mount *mount, struct vmha_err **err);
 
+/** Does GFS2 have the volume on this node, wherever it is mounted, in other namespaces too? */
+bool vmha_volume_gfs2_active(const char *volume);
+
 /** Has the volume's GFS2 given itself up on this node, after an I/O error or damage? */
 bool vmha_volume_withdrawn(const char *volume);
 
