@@ -27,6 +27,11 @@ vm_refused 'ext[234]' node1 vmha volume create other --type gfs2 --device /dev/d
 vm_refused 'already the device of volume' node2 vmha volume create other --type gfs2 --device /dev/disk/by-id/lun1 --force
 vm_refused 'exists already' node2 vmha volume create "$VOLUME" --type gfs2 --device /dev/disk/by-id/lun3
 vm_refused '/dev/nothing' node2 vmha volume create other --type gfs2 --device /dev/nothing
+# shellcheck disable=SC2016 # for the node's shell
+on node1 sh -c 'chmod 600 $(realpath /dev/disk/by-id/lun3)'
+vm_refused 'user sanlock' node1 vmha volume create other --type gfs2 --device /dev/disk/by-id/lun3 --io-timeout 2
+on node1 /usr/lib/vmha-lab/devices
+[[ -z $(on node1 blkid /dev/disk/by-id/lun3) ]] || fail "a failed create has left something on the device"
 on node1 blkid /dev/disk/by-id/lun2 | grep -q ext2 || fail "a refused create has touched the device"
 vm_volume_good
 
@@ -67,7 +72,16 @@ cluster_from "$(node_other "$OWNER")"
 vm_mark
 START=$(now_ms)
 lab power off "$OWNER"
-await 120 "the fence of $OWNER" vm_logged "off $OWNER proven"
+# until then the survivors say what they wait for, and do not hang
+fenced_or_told() {
+	timeout 20 "$LAB_BIN" --name "$LAB" exec "$CLUSTER_NODE" vmha volume show "$VOLUME" --output json >"$WORK/show" 2>/dev/null ||
+		fail "'volume show' does not answer on $CLUSTER_NODE while $OWNER is lost"
+	jq -r '.trouble // empty' "$WORK/show" >>"$WORK/trouble"
+	vm_logged "off $OWNER proven"
+}
+await 120 "the fence of $OWNER" fenced_or_told
+figure "told meanwhile: $(sort -u "$WORK/trouble" | tr '\n' ';')"
+grep -q "until a lost node is fenced" "$WORK/trouble" || fail "that DLM waits for the fence was not told"
 FENCED=$(now_ms)
 vm_owned_by_another() {
 	local now
@@ -93,5 +107,3 @@ on node3 vmha volume add "$VOLUME" --type gfs2 --device /dev/disk/by-id/lun1 >"$
 figure "volume_add_ms=$(($(now_ms) - START))"
 [[ $(on node2 cat "$DIR/after") == after ]] || fail "the volume has lost what was on it"
 vm_volume_good
-on node2 vmha volume remove "$VOLUME" --destroy >"$WORK/destroy.log" 2>&1 || fail "volume remove --destroy: $(cat "$WORK/destroy.log")"
-[[ -z $(on node1 blkid /dev/disk/by-id/lun1) ]] || fail "something is left on the device"

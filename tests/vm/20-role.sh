@@ -8,38 +8,11 @@
 
 DIR=/clusterstorage/$VOLUME
 VM=tiny
-CONSOLE=/var/log/libvirt/qemu/$VM-console.log
 
 # xml FORMAT CACHE
 xml() {
 	lab guest xml "$VM" --tiny --disk "$DIR/$VM/$VM.$1" |
 		sed "s/type='raw'/type='$1'/; s/cache='[a-z]*'/cache='$2'/" | on node1 sh -c 'cat >/root/role.xml'
-}
-
-# said NODE: the last number the guest has said there, 0 for none.
-said() {
-	local text
-	text=$(on "$1" sh -c "tr -d '\r' <$CONSOLE 2>/dev/null | grep -aE '^[0-9a-f]{8}\$' | tail -n 1") || true
-	printf '%s' $((16#${text:-0}))
-}
-
-said_more() {
-	(($(said "$1") > $2))
-}
-
-lease_on() {
-	[[ $(on "$(node_other "$1")" vmha vm show "$VM" --output json | jq -r .lease.holder) == "$1" ]]
-}
-
-# moved MODE FROM TO
-moved() {
-	local start=$EPOCHREALTIME before
-	before=$(said "$2")
-	on "$2" sh -c ": >$CONSOLE"
-	cluster vmha migrate "$VM" --to "$3" --mode "$1" >"$WORK/migrate.log" 2>&1 || fail "$1 $2 -> $3: $(cat "$WORK/migrate.log")"
-	figure "$FORMAT $1 $2 -> $3: $(seconds_since "$start") s: $(tail -n 1 "$WORK/migrate.log")"
-	await 60 "the lease of $VM on $3" lease_on "$3"
-	await 60 "the guest counting on from $before on $3" said_more "$3" "$before"
 }
 
 # disk_follows: the newest number on the disk is what the guest said last, or a little newer.
@@ -67,14 +40,14 @@ case_format() {
 	on node1 vmha vm add "$VM" --xml /root/role.xml --volume "$VOLUME" >"$WORK/add.log" 2>&1 || fail "vm add: $(cat "$WORK/add.log")"
 	from=$(role_place "$VM")
 	to=$(node_other "$from")
-	await 120 "the guest counting on $from" said_more "$from" 0
-	lease_on "$from" || fail "the lease is not held on $from"
-	moved live "$from" "$to"
-	moved quick "$to" "$from"
-	moved live "$from" "$to"
+	await 120 "the guest counting on $from" vm_said_more "$VM" "$from" 0
+	vm_lease_on "$VM" "$from" || fail "the lease is not held on $from"
+	vm_moved "$VM" live "$from" "$to"
+	vm_moved "$VM" quick "$to" "$from"
+	vm_moved "$VM" live "$from" "$to"
 	vm_deaf "$VM"
-	said "$to" >"$WORK/said"
-	on node1 vmha vm remove "$VM" >"$WORK/remove.log" 2>&1 || fail "vm remove: $(cat "$WORK/remove.log")"
+	vm_said "$VM" "$to" >"$WORK/said"
+	vm_role_remove "$VM"
 	disk_follows "$(node_other "$to")"
 }
 
@@ -95,4 +68,3 @@ done
 step "locks"
 vm_one_coordinator
 vm_volume_good
-vm_volume_remove

@@ -111,4 +111,4 @@ pauses "$OWNER"
 renewed "$OWNER"
 back "$OWNER"
 vm_role_remove "$VM"
-vm_volume_remove
+vm_volume_good

@@ -67,4 +67,3 @@ reset_by node3 i6300esb
 
 vm_role_remove "$VM"
 vm_volume_good
-vm_volume_remove

@@ -6,13 +6,14 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-VM_UP=(--vm --nodes 3 --watchdog "softdog,softdog,i6300esb")
+VM_UP=(--vm --watchdog "softdog,softdog,i6300esb")
 
 vm_is_up() {
 	[[ -r $LAB_STATE/config ]] && grep -qs '^vm=yes' "$LAB_STATE/config" && [[ -e $LAB_STATE/ready ]]
 }
 
-# vm_begin: the lab, with all nodes in the cluster and nothing but the power switch running in it.
+# vm_begin: the lab, with all of NODES in the cluster; in it runs the power switch, and $VOLUME if the scenario
+# before has left that in good order, without roles.
 vm_begin() {
 	((EUID == 0)) || skip "needs root"
 	LAB_BIN=$(lab_bin) || skip "there is no vmha-lab: build first"
@@ -22,9 +23,9 @@ vm_begin() {
 	fi
 	[[ ! -d $LAB_STATE ]] || lab down >"$WORK/down.log" 2>&1
 	local start=$EPOCHREALTIME
-	step "lab $LAB up ${VM_UP[*]}"
+	step "lab $LAB of ${#NODES[@]} nodes up ${VM_UP[*]}"
 	[[ -n ${VMHA_CHECK_ID:-} ]] || cleanup_add lab_end
-	lab up "${VM_UP[@]}" >"$WORK/up.log" 2>&1 || {
+	lab up --nodes "${#NODES[@]}" "${VM_UP[@]}" >"$WORK/up.log" 2>&1 || {
 		cat "$WORK/up.log" >&2
 		fail "the lab of machines did not come up"
 	}
@@ -37,16 +38,29 @@ vm_node_off() {
 	lab status | grep -q "^$1  off"
 }
 
-# vm_clean: what the scenario before left: faults are taken back, all nodes are in the cluster, no
-# resource but the power switch is there, the disks are empty.
+# vm_kept: $VOLUME is on all nodes, in good order and without roles, and no other resource is there.
+vm_kept() {
+	[[ $(cluster cibadmin --query --scope resources 2>/dev/null | xmllint --xpath 'count(//primitive)' - 2>/dev/null) == 3 ]] &&
+		vm_volume_on "${#NODES[@]}" && cluster vmha volume check "$VOLUME" >>"$WORK/clean.log" 2>&1 &&
+		[[ $(vm_volume_value '.roles | length') == 0 ]]
+}
+
+# vm_clean: what the scenario before left: faults are taken back, all nodes are in the cluster; and unless
+# its volume is worth keeping no resource but the power switch is there, and the disks are empty.
 vm_clean() {
 	local node start=$EPOCHREALTIME
 	lab heal all >>"$WORK/clean.log" 2>&1 || true
 	for node in "${NODES[@]}"; do
 		! vm_node_off "$node" || lab power on "$node"
 	done
+	vm_nodes
 	await 240 "all nodes in the cluster" nodes_online "${#NODES[@]}"
+	if vm_kept; then
+		figure "kept_s=$(seconds_since "$start")"
+		return
+	fi
 	cluster crm_attribute --name stop-all-resources --update true
+	vm_guests_end
 	settled 240
 	cluster cibadmin --delete-all --force --xpath '/cib/configuration/constraints/*' >>"$WORK/clean.log" 2>&1 || true
 	cluster cibadmin --replace --scope resources --xml-pipe <"$LAB_STATE/ready" >>"$WORK/clean.log" 2>&1 ||
@@ -59,6 +73,22 @@ vm_clean() {
 		on "$node" sh -c 'for disk in /dev/disk/by-id/lun?; do dd if=/dev/zero of=$disk bs=1M count=8 oflag=direct 2>/dev/null; blockdev --flushbufs $disk; done'
 	done
 	figure "clean_s=$(seconds_since "$start")"
+}
+
+# vm_nodes: as many as in NODES; 05-two-nodes begins with two.
+vm_nodes() {
+	until [[ -e $LAB_STATE/node${#NODES[@]} ]]; do
+		lab node add >>"$WORK/clean.log" 2>&1 || fail "node add: $(tail -n 3 "$WORK/clean.log")"
+	done
+}
+
+# Guests here do not hear the power button.
+vm_guests_end() {
+	local node
+	for node in "${NODES[@]}"; do
+		# shellcheck disable=SC2016 # for the node's shell
+		on "$node" sh -c 'for vm in $(virsh -q list --name); do virsh -q destroy "$vm"; done' >>"$WORK/clean.log" 2>&1 || true
+	done
 }
 
 # vm_logged WORDS: the power switch has written that since vm_mark.
@@ -105,9 +135,38 @@ vm_all() {
 vm_volume() {
 	local lun=$1 start=$EPOCHREALTIME
 	shift
+	! vm_kept || return 0
 	on node1 vmha volume create "$VOLUME" --type gfs2 --device "/dev/disk/by-id/$lun" --io-timeout 2 "$@" \
 		>"$WORK/create.log" 2>&1 || fail "volume create: $(cat "$WORK/create.log")"
 	figure "volume_create_s=$(seconds_since "$start")"
+}
+
+# vm_said VM NODE: the last number that its guest has said there, 0 for none.
+vm_said() {
+	local text
+	text=$(on "$2" sh -c "tr -d '\r' </var/log/libvirt/qemu/$1-console.log 2>/dev/null | grep -aE '^[0-9a-f]{8}\$' | tail -n 1") || true
+	printf '%s' $((16#${text:-0}))
+}
+
+vm_said_more() {
+	(($(vm_said "$1" "$2") > $3))
+}
+
+# vm_lease_on VM NODE: as another node reads it.
+vm_lease_on() {
+	[[ $(on "$(node_other "$2")" vmha vm show "$1" --output json | jq -r .lease.holder) == "$2" ]]
+}
+
+# vm_moved VM MODE FROM TO: its lease is there too, and the guest counts on.
+vm_moved() {
+	local vm=$1 mode=$2 from=$3 to=$4 start=$EPOCHREALTIME before
+	before=$(vm_said "$vm" "$from")
+	on "$from" sh -c ": >/var/log/libvirt/qemu/$vm-console.log"
+	cluster vmha migrate "$vm" --to "$to" --mode "$mode" >"$WORK/migrate.log" 2>&1 ||
+		fail "$mode $from -> $to: $(cat "$WORK/migrate.log")"
+	figure "$mode $from -> $to: $(seconds_since "$start") s: $(tail -n 1 "$WORK/migrate.log")"
+	await 60 "the lease of $vm on $to" vm_lease_on "$vm" "$to"
+	await 60 "the guest counting on from $before on $to" vm_said_more "$vm" "$to" "$before"
 }
 
 # vm_deaf VM: it does not hear the power button: no use to wait for it when it is stopped.
