@@ -77,7 +77,7 @@ int vmha_lease_header_write(const char *device, const struct vmha_leases_record 
 	}
 	r = device_open(device, O_RDWR, &block, &fd, err);
 	if (r == 0) {
-		memcpy(block, text, strlen(text));
+		memcpy(block, text, strlen(text) + 1);
 	}
 	for (i = 0; r == 0 && i < PLACES; i++) {
 		ssize_t n = pwrite(fd, block, BLOCK, places[i]);
