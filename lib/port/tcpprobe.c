@@ -112,9 +112,45 @@ static int best(const struct vmha_probe *probes, size_t count)
 	return -1;
 }
 
-int vmha_probe_first(struct vmha_probe *probes, size_t count, struct vmha_span timeout)
+static bool any_connected(const struct vmha_probe *probes, size_t count)
 {
-	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), timeout);
+	size_t i;
+
+	for (i = 0; i < count && probes[i].result != 0; i++) {
+	}
+	return i < count;
+}
+
+static void probes_take(struct vmha_probe *probes, struct pollfd *fds, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (fds[i].fd >= 0 && fds[i].revents) {
+			probe_end(&probes[i], &fds[i], socket_error(fds[i].fd));
+		}
+	}
+}
+
+static void probes_give_up(struct vmha_probe *probes, struct pollfd *fds, size_t count,
+			   struct vmha_mono begun)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (fds[i].fd >= 0) {
+			probe_end(&probes[i], &fds[i], -ETIMEDOUT);
+			probes[i].waited_ms = vmha_span_ms(vmha_mono_diff(begun, vmha_mono_now()));
+		}
+	}
+}
+
+int vmha_probe_first(struct vmha_probe *probes, size_t count, struct vmha_span patience,
+		     struct vmha_span timeout)
+{
+	struct vmha_mono begun = vmha_mono_now();
+	struct vmha_mono deadline = vmha_mono_add(begun, timeout);
+	struct vmha_mono soon = vmha_mono_add(begun, patience.ns < timeout.ns ? patience : timeout);
 	vmha_autofree struct pollfd *fds = calloc(count ? count : 1, sizeof(*fds));
 	size_t i;
 	int n;
@@ -127,16 +163,14 @@ int vmha_probe_first(struct vmha_probe *probes, size_t count, struct vmha_span t
 		fds[i].events = POLLOUT;
 	}
 	while (best(probes, count) == -2) {
-		n = poll(fds, count, vmha_mono_left_ms(deadline));
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
-		for (i = 0; i < count; i++) {
-			if (fds[i].fd >= 0 && n > 0 && fds[i].revents) {
-				probe_end(&probes[i], &fds[i], socket_error(fds[i].fd));
-			} else if (fds[i].fd >= 0 && n <= 0) {
-				probe_end(&probes[i], &fds[i], -ETIMEDOUT);
-			}
+		/* one that answers need not wait for a silent one that is preferred; but where all
+		 * are silent, one of them may only be full: of a copy */
+		n = poll(fds, count,
+			 vmha_mono_left_ms(any_connected(probes, count) ? soon : deadline));
+		if (n > 0) {
+			probes_take(probes, fds, count);
+		} else if (n == 0 || errno != EINTR) {
+			probes_give_up(probes, fds, count, begun);
 		}
 	}
 	for (i = 0; i < count; i++) {

@@ -14,15 +14,19 @@ struct vmha_probe {
 	uint16_t port;
 	int result; /* -EINPROGRESS not known yet; 0 connected; -ETIMEDOUT; -EADDRNOTAVAIL the way
 		     * there leads over another network; other negative errno */
+	int64_t waited_ms; /* when -ETIMEDOUT */
 };
 
 /**
  * Connect to all at once, until the best is known: the first in order that connects, once all
- * before it have failed.  Those already known (result not -EINPROGRESS) are left alone, later ones
- * may stay unknown.
- * @param timeout for all together
+ * before it have failed or had their @patience.  Those already known (result not -EINPROGRESS) are
+ * left alone, later ones may stay unknown.
+ * @param patience for those in order before one that has connected; longer than a round trip
+ * @param timeout while none has connected: the kernel asks again after 1, 3 and 7 s what a network
+ *                that is full lost
  * @return index of the first that connects; -1: none does
  */
-int vmha_probe_first(struct vmha_probe *probes, size_t count, struct vmha_span timeout);
+int vmha_probe_first(struct vmha_probe *probes, size_t count, struct vmha_span patience,
+		     struct vmha_span timeout);
 
 #endif

@@ -11,9 +11,10 @@
 #include "lib/role/link.h"
 
 #define LIBVIRT_TLS_PORT 16514
-#define PROBE_PATIENCE	 VMHA_SPAN_S(1)
+#define PROBE_PATIENCE	 VMHA_SPAN_S(1)	    /* for a network, when another one answers */
 #define PING_PATIENCE	 VMHA_SPAN_MS(1500) /* at least, for a network */
-#define ALL_PATIENCE	 VMHA_SPAN_S(3)	    /* for all of them: a refusal comes within 5 s */
+#define ALL_PATIENCE	 VMHA_SPAN_S(4)	    /* for all of them: a refusal comes within 5 s */
+#define WORDS_SIZE	 64
 
 void vmha_connect_begin(struct vmha_connect *c, const struct vmha_plan *plan)
 {
@@ -66,17 +67,19 @@ static void note(struct vmha_connect *c, struct vmha_moving *m, const struct vmh
 	vmha_link_network(m->link, n->name, n->address, why);
 }
 
-static const char *probe_words(int result)
+static const char *probe_words(const struct vmha_probe *p, char text[WORDS_SIZE])
 {
-	switch (result) {
+	switch (p->result) {
 	case -ETIMEDOUT:
-		return "no answer within 1 s";
+		(void)snprintf(text, WORDS_SIZE, "no answer within %lld s",
+			       ((long long)p->waited_ms + 500) / 1000);
+		return text;
 	case -ECONNREFUSED:
 		return "libvirtd does not listen there";
 	case -EADDRNOTAVAIL:
 		return "the way there leads over another network";
 	default:
-		return strerror(-result);
+		return strerror(-p->result);
 	}
 }
 
@@ -114,22 +117,29 @@ static int ping(const struct vmha_action *act, struct vmha_connect *c, struct vm
 	return r;
 }
 
+static int ways_probe(const struct vmha_action *act, struct vmha_connect *c)
+{
+	struct vmha_span left = vmha_action_left(act, vmha_mono_diff(vmha_mono_now(), c->deadline));
+
+	return vmha_probe_first(c->probes, c->plan->networks_count, PROBE_PATIENCE, left);
+}
+
 int vmha_connect_next(const struct vmha_action *act, struct vmha_connect *c, struct vmha_moving *m,
 		      struct vmha_err **err)
 {
 	const struct vmha_plan *plan = c->plan;
+	char words[WORDS_SIZE];
 
 	while (c->tried < plan->networks_count && !vmha_mono_passed(c->deadline)) {
 		const struct vmha_plan_network *n = &plan->networks[c->tried];
-		int result;
+		const struct vmha_probe *p = &c->probes[c->tried];
 
-		if (c->probes[c->tried].result == -EINPROGRESS) {
-			(void)vmha_probe_first(c->probes, plan->networks_count,
-					       vmha_action_left(act, PROBE_PATIENCE));
+		if (p->result == -EINPROGRESS) {
+			(void)ways_probe(act, c);
 		}
-		result = c->probes[c->tried++].result;
-		if (result < 0) {
-			note(c, m, n, probe_words(result));
+		c->tried++;
+		if (p->result < 0) {
+			note(c, m, n, probe_words(p, words));
 		} else if (ping(act, c, m, n) == 0) {
 			return 0;
 		}
@@ -140,18 +150,19 @@ int vmha_connect_next(const struct vmha_action *act, struct vmha_connect *c, str
 	return none_left(c, m->rec.from, m->rec.to, err);
 }
 
-int vmha_connect_any(const struct vmha_plan *plan, const char *node, const char *from,
+int vmha_connect_any(const struct vmha_action *act, const struct vmha_plan *plan, const char *node,
 		     struct vmha_err **err)
 {
 	vmha_autoconnect struct vmha_connect c;
+	char words[WORDS_SIZE];
 	unsigned int i;
 
 	vmha_connect_begin(&c, plan);
-	if (vmha_probe_first(c.probes, plan->networks_count, PROBE_PATIENCE) >= 0) {
+	if (ways_probe(act, &c) >= 0) {
 		return 0;
 	}
 	for (i = 0; i < plan->networks_count; i++) {
-		failure_add(&c, &plan->networks[i], probe_words(c.probes[i].result));
+		failure_add(&c, &plan->networks[i], probe_words(&c.probes[i], words));
 	}
-	return none_left(&c, from, node, err);
+	return none_left(&c, act->node, node, err);
 }

@@ -31,9 +31,9 @@ int vmha_connect_next(const struct vmha_action *act, struct vmha_connect *c, str
 /** The one that vmha_connect_next() found has failed before memory flowed. */
 void vmha_connect_failed(struct vmha_connect *c, struct vmha_moving *m, const char *why);
 
-/** Does @node answer over any of @plan's networks, within a second?
+/** Does @node answer this one over any of @plan's networks, within four seconds?
  * @return 0; -ENETUNREACH: @err names each network with its error */
-int vmha_connect_any(const struct vmha_plan *plan, const char *node, const char *from,
+int vmha_connect_any(const struct vmha_action *act, const struct vmha_plan *plan, const char *node,
 		     struct vmha_err **err);
 
 #endif

@@ -316,7 +316,7 @@ static void check_ways(struct list *l, const struct vmha_plan *ways)
 	struct vmha_owner_record owner = { 0 };
 
 	(void)vmha_role_load(&l->act->role, VMHA_RECORD_OWNER, &owner, NULL);
-	if (vmha_connect_any(ways, *owner.node ? owner.node : "its node", l->act->node, &err) < 0) {
+	if (vmha_connect_any(l->act, ways, *owner.node ? owner.node : "its node", &err) < 0) {
 		refuse(l, "network", "%s", vmha_err_text(err));
 	} else {
 		add(l, "network", NULL);
