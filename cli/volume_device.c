@@ -145,9 +145,15 @@ int vmha_volume_device_check(struct volume_new *v, struct vmha_err **err)
 	return r;
 }
 
+/* An export that cannot be mounted now is told at once; the agent, at boot, tries for longer. */
 static int mount_here(struct volume_new *v, struct vmha_err **err)
 {
-	int r = vmha_mount_run(v->type, v->options, v->device, v->path, VMHA_SPAN_S(MOUNT_S), err);
+	vmha_autofree char *once =
+		vmha_str_printf("retry=0%s%s", *v->options ? "," : "", v->options);
+	const char *options = v->type == VMHA_VOLUME_TYPE_NFS ? once : v->options;
+	int r = once ? vmha_mount_run(v->type, options, v->device, v->path, VMHA_SPAN_S(MOUNT_S),
+				      err)
+		     : vmha_err_set(err, -ENOMEM, "out of memory");
 
 	v->mounted = r == 0;
 	return r;

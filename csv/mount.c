@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "csv/csv.h"
@@ -19,6 +20,7 @@
 
 #define TOOL_S	 5
 #define HOLDER_S 5
+#define SERVER_S 5
 
 static struct vmha_span left(const struct csv_params *p)
 {
@@ -262,6 +264,40 @@ static void holders_end(const struct csv_params *p, int sig)
 	}
 }
 
+/* Run by csv_ask(): of an export it is the server that answers, not this node's memory. */
+static int ask_server(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
+{
+	char place[VMHA_PATH_SIZE];
+	struct statfs st;
+
+	(void)answer;
+	vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
+	return statfs(place, &st) < 0 ? vmha_err_errno(err, -errno, "cannot ask %s", place) : 0;
+}
+
+static bool server_silent(const struct csv_params *p)
+{
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(SERVER_S));
+	struct csv_answer answer;
+
+	return p->type == VMHA_VOLUME_TYPE_NFS &&
+	       csv_ask(ask_server, p, deadline, &answer, NULL) == -ETIMEDOUT;
+}
+
+/* Nothing here runs from it, and no other node waits for this one to let go. */
+static int export_detach(const struct csv_params *p, const char *place, struct vmha_err **err)
+{
+	vmha_log(VMHA_LOG_WARNING, "volume=%s its server does not answer: %s is detached",
+		 p->volume, place);
+	/* an umount that hung may have got as far as that by itself */
+	if (umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno == EINVAL ||
+	    errno == ENOENT) {
+		return 0;
+	}
+	return vmha_err_errno(err, -errno, "cannot detach %s", place);
+}
+
+/* @return 0; -ETIMEDOUT also where who has it cannot let go, as its server is silent */
 static int umount_busy(const struct csv_params *p, struct csv_answer *answer)
 {
 	struct vmha_mono kill_at = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(HOLDER_S));
@@ -272,6 +308,9 @@ static int umount_busy(const struct csv_params *p, struct csv_answer *answer)
 		vmha_mono_pace(VMHA_SPAN_MS(300));
 		if (vmha_mono_passed(kill_at)) {
 			holders_end(p, SIGKILL);
+			if (server_silent(p)) {
+				return -ETIMEDOUT;
+			}
 		}
 		r = csv_ask(ask_umount, p, p->deadline, answer, NULL);
 	}
@@ -291,12 +330,7 @@ int csv_umount_own(const struct csv_params *p, struct vmha_err **err)
 	vmha_volume_path(p->volume, VMHA_VOLUME_DIR, place);
 	r = r == -EBUSY ? umount_busy(p, &answer) : r;
 	if (r == -ETIMEDOUT && p->type == VMHA_VOLUME_TYPE_NFS) {
-		/* nothing here uses it, and no other node waits for this one to let go */
-		vmha_log(VMHA_LOG_WARNING, "volume=%s its server does not answer: %s is detached",
-			 p->volume, place);
-		return umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) == 0
-			       ? 0
-			       : vmha_err_errno(err, -errno, "cannot detach %s", place);
+		return export_detach(p, place, err);
 	}
 	if (r == -ETIMEDOUT) {
 		return vmha_err_set(err, r,

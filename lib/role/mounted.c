@@ -142,6 +142,28 @@ const char *vmha_volume_gfs2_trouble(const char *volume, struct vmha_span limit,
 	return text;
 }
 
+/* mount(8) itself would guess at a bad option. */
+static int helper_check(enum vmha_volume_type type, struct vmha_err **err)
+{
+	if (type == VMHA_VOLUME_TYPE_NFS && access("/usr/sbin/mount.nfs", X_OK) < 0 &&
+	    access("/sbin/mount.nfs", X_OK) < 0) {
+		return vmha_err_set(err, -ENOENT,
+				    "mount.nfs is missing: install nfs-common on all nodes");
+	}
+	return 0;
+}
+
+static int hangs(enum vmha_volume_type type, const char *device, const char *place,
+		 struct vmha_err **err)
+{
+	if (type == VMHA_VOLUME_TYPE_NFS) {
+		return vmha_err_set(err, -ETIMEDOUT,
+				    "mounting %s at %s was given up: its server does not answer",
+				    device, place);
+	}
+	return vmha_err_set(err, -ETIMEDOUT, "mounting %s at %s hangs", device, place);
+}
+
 int vmha_mount_run(enum vmha_volume_type type, const char *options, const char *device,
 		   const char *place, struct vmha_span limit, struct vmha_err **err)
 {
@@ -149,17 +171,20 @@ int vmha_mount_run(enum vmha_volume_type type, const char *options, const char *
 	const char *const argv[] = { "env", "LC_ALL=C", "mount", "-t",	vmha_volume_type_name(type),
 				     "-o",  all,	device,	 place, NULL };
 	vmha_autoresult struct vmha_proc_result res = { 0 };
-	int r;
+	int r = helper_check(type, err);
 
-	if (!all) {
-		return vmha_err_set(err, -ENOMEM, "out of memory");
+	if (r < 0 || !all) {
+		return r < 0 ? r : vmha_err_set(err, -ENOMEM, "out of memory");
 	}
-	r = vmha_proc_run(argv, NULL, limit, &res, err);
+	r = vmha_proc_run(argv, NULL, limit, &res, NULL);
 	if (r == -ETIMEDOUT) {
-		return vmha_err_set(err, r, "mounting %s at %s hangs", device, place);
+		return hangs(type, device, place, err);
 	}
-	if (r < 0 || res.status == 0) {
-		return r;
+	if (r < 0) {
+		return vmha_err_errno(err, r, "cannot run mount");
+	}
+	if (res.status == 0) {
+		return 0;
 	}
 	if (strstr(res.errors, "Too many users")) {
 		return vmha_err_set(err, -EUSERS, "%s has no journal left for this node", device);
