@@ -207,16 +207,23 @@ int vmha_volume_lock(const char *volume, unsigned int wait_s, struct vmha_volume
 		     struct vmha_err **err)
 {
 	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(wait_s));
-	int r = vmha_volume_uses_dlm(volume, err);
+	vmha_autoerr struct vmha_err *last = NULL; /* of a try, which a later one may make good */
+	int r = vmha_volume_uses_dlm(volume, &last);
 
 	guard->lease = -1;
 	guard->dlm = NULL;
 	if (r >= 0) {
-		r = r ? take_dlm(volume, deadline, guard, err)
-		      : take_sanlock(volume, deadline, guard, err);
+		r = r ? take_dlm(volume, deadline, guard, &last)
+		      : take_sanlock(volume, deadline, guard, &last);
 	}
 	guard->held = r == 0;
-	return r == -EBUSY ? busy(volume, wait_s, err) : r;
+	if (r == -EBUSY) {
+		return busy(volume, wait_s, err);
+	}
+	if (r < 0 && err) {
+		*err = vmha_steal_ptr(last);
+	}
+	return r;
 }
 
 void vmha_volume_unlock(struct vmha_volume_guard *guard)

@@ -133,6 +133,7 @@ waits_for() {
 await 20 "the second command to say for whom it waits" waits_for node1
 daemon_signal node1 vmha KILL
 wait "$SECOND" || fail "the second command: $(cat "$WORK/second.log")"
+! grep '^vmha: ' "$WORK/second.log" | grep -v '^vmha: warning: ' || fail "it succeeded, and told an error"
 figure "holder_killed_total_ms=$(($(now_ms) - START))"
 on node2 vmha vm remove vm2 >/dev/null || fail "vm remove vm2"
 on node2 vmha vm remove vm1 --volume "$VOLUME" >/dev/null 2>&1 || true
