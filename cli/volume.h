@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "lib/base/err.h"
+#include "lib/base/mono.h"
 #include "lib/core/device.h"
 #include "lib/core/renewal.h"
 #include "lib/core/volumetype.h"
@@ -96,11 +97,16 @@ void vmha_volume_storage_remove(const char *path);
 
 /* The volume's resource in the cluster. */
 
-/** Configure it, with all that it needs, in one change. */
-int vmha_volume_resource_make(const struct volume_new *v, struct vmha_err **err);
-/** Wait until all nodes that are online and not on standby have joined; each is told. @param nodes
- * array that gets who joined when. @return -EIO one cannot, its reason in @err; -ETIMEDOUT */
-int vmha_volume_resource_await(const struct volume_new *v, json_t *nodes, struct vmha_err **err);
+/**
+ * Configure it with all that it needs, in one change, and wait until all nodes that are online and
+ * not on standby have joined; each is told.
+ * @param nodes array that gets who joined when
+ * @return 0; -EIO one cannot, its reason in @err; -ETIMEDOUT; v->configured: it is to be taken back
+ */
+int vmha_volume_bring_in(struct volume_new *v, json_t *nodes, struct vmha_err **err);
+/** The end of `volume create` and `volume add`. @param nodes is taken over */
+int vmha_volume_told(const struct volume_new *v, const char *words, struct vmha_mono begun,
+		     json_t *nodes);
 /** Stop it on all nodes, and forget its failures. @return 0 it is active nowhere; -EBUSY */
 int vmha_volume_resource_stop(const char *name, struct vmha_err **err);
 /** Stop it, and take it and its constraints out of the configuration. */

@@ -14,7 +14,6 @@
 #include "lib/base/mono.h"
 #include "lib/base/str.h"
 #include "lib/port/pcmk.h"
-#include "lib/port/pcmk_settings.h"
 #include "lib/role/volumelock.h"
 
 static int record_read(struct volume_new *v, struct vmha_err **err)
@@ -72,12 +71,7 @@ static int add(struct volume_new *v, json_t *nodes, struct vmha_err **err)
 	if (!dir && vmha_volume_device_release(v, r < 0 ? NULL : err) < 0 && r == 0) {
 		r = -EBUSY;
 	}
-	if (r == 0) {
-		r = vmha_volume_resource_make(v, err);
-		v->configured = r == 0;
-	}
-	r = r < 0 ? r : vmha_volume_resource_await(v, nodes, err);
-	r = r < 0 ? r : vmha_pcmk_settings_change(NULL, 0, err);
+	r = r < 0 ? r : vmha_volume_bring_in(v, nodes, err);
 	if (r < 0 && (v->configured || !dir)) {
 		vmha_volume_undo(v);
 	}
@@ -89,7 +83,6 @@ int vmha_volume_add(int argc, char **argv, struct vmha_err **err)
 	struct vmha_mono begun = vmha_mono_now();
 	struct volume_new v = { .add = true };
 	json_t *nodes;
-	int64_t ms;
 	int r = vmha_volume_args_read(argc, argv, &v, err);
 
 	if (r != 0) {
@@ -109,13 +102,7 @@ int vmha_volume_add(int argc, char **argv, struct vmha_err **err)
 		json_decref(nodes);
 		return r;
 	}
-	ms = vmha_span_ms(vmha_mono_diff(begun, vmha_mono_now()));
-	vmha_output_step("volume %s is in the cluster, at /clusterstorage/%s, after %lld.%lld s",
-			 v.name, v.name, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
-	return vmha_output_json(json_pack("{s:s, s:s, s:s, s:i, s:o, s:I}", "volume", v.name, "id",
-					  v.id, "type", vmha_volume_type_name(v.type),
-					  "io_timeout_s", (int)v.io_timeout_s, "nodes", nodes,
-					  "total_ms", (json_int_t)ms));
+	return vmha_volume_told(&v, "is in the cluster,", begun, nodes);
 }
 
 /* --- remove --- */

@@ -14,7 +14,6 @@
 #include "lib/base/str.h"
 #include "lib/port/lease_sanlock.h"
 #include "lib/port/pcmk.h"
-#include "lib/port/pcmk_settings.h"
 
 /* A directory that is there already. */
 static int path_read(const char *path, struct volume_new *v, struct vmha_err **err)
@@ -244,13 +243,7 @@ static int create(struct volume_new *v, json_t *nodes, struct vmha_err **err)
 	if (r < 0 && v->type == VMHA_VOLUME_TYPE_DIR) {
 		return r; /* it has undone itself */
 	}
-	if (r == 0) {
-		r = vmha_volume_resource_make(v, err);
-		v->configured = r == 0;
-	}
-	r = r < 0 ? r : vmha_volume_resource_await(v, nodes, err);
-	/* before the first role: Pacemaker's own limit of migrations, from ours */
-	r = r < 0 ? r : vmha_pcmk_settings_change(NULL, 0, err);
+	r = r < 0 ? r : vmha_volume_bring_in(v, nodes, err);
 	if (r < 0) {
 		vmha_volume_undo(v);
 	}
@@ -262,7 +255,6 @@ int vmha_volume_create(int argc, char **argv, struct vmha_err **err)
 	struct vmha_mono begun = vmha_mono_now();
 	struct volume_new v = { 0 };
 	json_t *nodes = NULL;
-	int64_t ms;
 	int r = vmha_volume_args_read(argc, argv, &v, err);
 
 	if (r != 0) {
@@ -284,12 +276,5 @@ int vmha_volume_create(int argc, char **argv, struct vmha_err **err)
 		json_decref(nodes);
 		return r;
 	}
-	ms = vmha_span_ms(vmha_mono_diff(begun, vmha_mono_now()));
-	vmha_output_step("volume %s is ready at %s/%s after %lld.%lld s", v.name, "/clusterstorage",
-			 v.name, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
-	return vmha_output_json(
-		json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:I}", "volume", v.name, "id", v.id,
-			  "type", vmha_volume_type_name(v.type), *v.device ? "device" : "path",
-			  *v.device ? v.device : v.path, "io_timeout_s", (int)v.io_timeout_s,
-			  "nodes", nodes, "total_ms", (json_int_t)ms));
+	return vmha_volume_told(&v, "is ready", begun, nodes);
 }

@@ -12,6 +12,7 @@
 #include "lib/base/str.h"
 #include "lib/port/lease_sanlock.h"
 #include "lib/port/pcmk.h"
+#include "lib/port/pcmk_settings.h"
 
 #define NODES_MAX 64
 #define STOP_S	  60
@@ -88,7 +89,7 @@ static char *configuration(const struct volume_new *v)
 		n, start_s, n, STOP_S + (v->type == VMHA_VOLUME_TYPE_DIR ? 0 : MOUNT_S), n, rules);
 }
 
-int vmha_volume_resource_make(const struct volume_new *v, struct vmha_err **err)
+static int resource_make(const struct volume_new *v, struct vmha_err **err)
 {
 	vmha_autofree char *xml = configuration(v);
 	int r = xml ? vmha_pcmk_configure(xml, err) : vmha_err_set(err, -ENOMEM, "out of memory");
@@ -143,7 +144,7 @@ static int joined_look(struct wait *w, const struct vmha_pcmk_state *state, stru
 }
 
 /* Pacemaker's tools give no event here that ends on failure too; crm_mon costs some 15 ms. */
-int vmha_volume_resource_await(const struct volume_new *v, json_t *nodes, struct vmha_err **err)
+static int resource_await(const struct volume_new *v, json_t *nodes, struct vmha_err **err)
 {
 	struct wait wait = { .v = v, .begun = vmha_mono_now(), .nodes = nodes };
 	struct wait *w = &wait;
@@ -167,6 +168,30 @@ int vmha_volume_resource_await(const struct volume_new *v, json_t *nodes, struct
 		}
 		vmha_mono_pace(VMHA_SPAN_MS(300));
 	}
+}
+
+int vmha_volume_bring_in(struct volume_new *v, json_t *nodes, struct vmha_err **err)
+{
+	int r = resource_make(v, err);
+
+	v->configured = r == 0;
+	r = r < 0 ? r : resource_await(v, nodes, err);
+	/* before the first role: Pacemaker's own limit of migrations, from ours */
+	return r < 0 ? r : vmha_pcmk_settings_change(NULL, 0, err);
+}
+
+int vmha_volume_told(const struct volume_new *v, const char *words, struct vmha_mono begun,
+		     json_t *nodes)
+{
+	int64_t ms = vmha_span_ms(vmha_mono_diff(begun, vmha_mono_now()));
+
+	vmha_output_step("volume %s %s at /clusterstorage/%s after %lld.%lld s", v->name, words,
+			 v->name, (long long)(ms / 1000), (long long)(ms % 1000 / 100));
+	return vmha_output_json(
+		json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:I}", "volume", v->name, "id", v->id,
+			  "type", vmha_volume_type_name(v->type), *v->device ? "device" : "path",
+			  *v->device ? v->device : v->path, "io_timeout_s", (int)v->io_timeout_s,
+			  "nodes", nodes, "total_ms", (json_int_t)ms));
 }
 
 static bool still_active(const char *name)
