@@ -169,6 +169,23 @@ vm_moved() {
 	await 60 "the guest counting on from $before on $to" vm_said_more "$vm" "$to" "$before"
 }
 
+# vm_disk_follows DISK FORMAT NODE: the newest number on it is what the guest said last (in $WORK/said), or
+# a little newer.
+vm_disk_follows() {
+	local said disk
+	on "$3" sh -c "qemu-img convert -q -f $2 -O raw $1 /root/flat.img && tail -c +513 /root/flat.img | head -c 32768" >"$WORK/sectors"
+	said=$(cat "$WORK/said")
+	disk=$(python3 - "$WORK/sectors" <<-'END'
+		import struct, sys
+		data = open(sys.argv[1], "rb").read()
+		print(max((struct.unpack("<I", data[i + 4:i + 8])[0] for i in range(0, len(data), 512)
+		           if data[i:i + 4] == b"TINY"), default=0))
+	END
+	)
+	((disk >= said && disk <= said + 400)) || fail "$2: the disk says $disk, the guest said $said"
+	figure "$2: said $said, on the disk $disk"
+}
+
 # vm_deaf VM: it does not hear the power button: no use to wait for it when it is stopped.
 vm_deaf() {
 	cluster crm_resource --resource "$1" --set-parameter graceful_s --parameter-value 2 >"$WORK/set.log" 2>&1 ||
