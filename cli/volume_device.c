@@ -103,6 +103,24 @@ static int device_look(struct volume_new *v, struct vmha_device *d, char *cluste
 	return vmha_gfs2_plan(d, cluster, v->name, (unsigned int)count, v->journals, &v->gfs2, err);
 }
 
+/* Another cluster may have it, of which this node knows nothing but what renews on the device: not
+ * even --force takes that. */
+static int others_check(const struct volume_new *v, struct vmha_err **err)
+{
+	vmha_autoerr struct vmha_err *why = NULL;
+	struct vmha_leases_record leases;
+	int r;
+
+	if (vmha_lease_header_read(v->device, &leases, NULL) < 0) {
+		return 0;
+	}
+	r = vmha_volume_foreign_device_check(v->device, &leases, v->force, &why);
+	if (r == -EBUSY || (r < 0 && !v->force)) {
+		return vmha_err_set(err, r, "%s: %s", v->device, vmha_err_text(why));
+	}
+	return 0;
+}
+
 static int gfs2_check(struct volume_new *v, struct vmha_err **err)
 {
 	char cluster[VMHA_NODE_SIZE] = "";
@@ -130,7 +148,8 @@ static int gfs2_check(struct volume_new *v, struct vmha_err **err)
 				    "finished volume is brought back with 'vmha volume add'",
 				    v->device, v->gfs2.table);
 	}
-	return vmha_device_check(&d, v->force, err);
+	r = vmha_device_check(&d, v->force, err);
+	return r < 0 ? r : others_check(v, err);
 }
 
 int vmha_volume_device_check(struct volume_new *v, struct vmha_err **err)
@@ -185,7 +204,7 @@ int vmha_volume_device_leases(struct volume_new *v, struct vmha_err **err)
 	return vmha_volume_foreign_device_check(v->device, rec, v->force, err);
 }
 
-/* --force takes a file system of this very name: but never one that is a volume, or is in use. */
+/* --force takes a file system of this very name: but never one that is a volume. */
 static int finished_check(struct volume_new *v, struct vmha_err **err)
 {
 	struct vmha_leases_record leases;
@@ -197,10 +216,6 @@ static int finished_check(struct volume_new *v, struct vmha_err **err)
 	    vmha_lease_header_read(v->device, &leases, NULL) < 0 ||
 	    !vmha_str_eq(leases.id, d.uuid)) {
 		return r; /* interrupted before it had leases */
-	}
-	r = vmha_volume_foreign_device_check(v->device, &leases, true, err);
-	if (r < 0) {
-		return r;
 	}
 	if (mount_here(v, NULL) < 0) {
 		return 0; /* mkfs itself was interrupted */

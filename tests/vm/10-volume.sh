@@ -99,9 +99,15 @@ vm_volume_good
 vm_one_coordinator
 
 step "out of the cluster, and in again from another node"
+AT=/dev/disk/by-id/lun1:$(vm_volume_value .leases_at.lockspace_offset)
 START=$(now_ms)
 cluster vmha volume remove "$VOLUME" >"$WORK/remove.log" 2>&1 || fail "volume remove: $(cat "$WORK/remove.log")"
 figure "volume_remove_ms=$(($(now_ms) - START))"
+# as a host of another cluster would
+on node2 sanlock client add_lockspace -s "$VOLUME:7:$AT" >"$WORK/foreign.log" 2>&1 || fail "host 7: $(cat "$WORK/foreign.log")"
+vm_refused 'host id 7 renews' node3 vmha volume add "$VOLUME" --type gfs2 --device /dev/disk/by-id/lun1 --force
+vm_refused 'host id 7 renews' node1 vmha volume create other --type gfs2 --device /dev/disk/by-id/lun1 --force
+on node2 sanlock client rem_lockspace -s "$VOLUME:7:$AT" >"$WORK/foreign.log" 2>&1 || fail "host 7: $(cat "$WORK/foreign.log")"
 START=$(now_ms)
 on node3 vmha volume add "$VOLUME" --type gfs2 --device /dev/disk/by-id/lun1 >"$WORK/add.log" 2>&1 || fail "volume add: $(cat "$WORK/add.log")"
 figure "volume_add_ms=$(($(now_ms) - START))"
