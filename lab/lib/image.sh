@@ -42,6 +42,18 @@ image_module_files() {
 	done | awk '!seen[$0]++'
 }
 
+# image_module_copy FILE TO: without its signature, which a kernel under TCG now and then finds wrong ("Key was
+# rejected by service"): bytes of it, their number (4 bytes, big endian, the last of 12), and a mark of 28.
+image_module_copy() {
+	local bytes
+	if [[ $(tail -c 28 "$1" | tr -d '\0') != '~Module signature appended~' ]]; then
+		cp "$1" "$2"
+		return
+	fi
+	bytes=$(tail -c 32 "$1" | head -c 4 | od -An -tu1 | awk '{ print (($1 * 256 + $2) * 256 + $3) * 256 + $4 }')
+	head -c "-$((bytes + 12 + 28))" "$1" >"$2"
+}
+
 # All packages in one call of apt, without manuals and without what a daemon's installation would start.
 image_make_root() {
 	local root=$1 sources=()
@@ -63,7 +75,7 @@ image_adapt_root() {
 	mkdir -p "$root/clusterstorage" "$root/etc/vmha-lab"
 	image_module_files "$version" "${IMAGE_MODULES[@]}" | while read -r file; do
 		mkdir -p "$root${file%/*}"
-		cp "$file" "$root$file"
+		image_module_copy "$file" "$root$file"
 	done
 	cp "/lib/modules/$version"/modules.{builtin,builtin.modinfo,order} "$root/lib/modules/$version/"
 	depmod -b "$root" "$version"
@@ -76,7 +88,7 @@ image_make_initrd() {
 	cp "$(type -P busybox)" "$root/bin/busybox"
 	install -m 755 "$LAB_DATA/vm/initramfs-init" "$root/init"
 	image_module_files "$version" "${IMAGE_INITRD_MODULES[@]}" | while read -r file; do
-		cp "$file" "$root/mod/"
+		image_module_copy "$file" "$root/mod/${file##*/}"
 		echo "${file##*/}" >>"$root/mod/order"
 	done
 	(cd "$root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >"$out"

@@ -43,9 +43,8 @@ vm_lease_on "$VM" "$FROM" || fail "the lease is not held on $FROM"
 vm_moved "$VM" live "$FROM" "$TO"
 vm_moved "$VM" quick "$TO" "$FROM"
 vm_moved "$VM" live "$FROM" "$TO"
-vm_said "$VM" "$TO" >"$WORK/said"
 vm_role_remove "$VM"
-vm_disk_follows "$DIR/$VM/$VM.raw" raw "$FROM"
+vm_disk_follows "$DIR/$VM/$VM.raw" raw "$FROM" "$(vm_said "$VM" "$TO")"
 vm_volume_good
 
 step "a third node"

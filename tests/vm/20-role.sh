@@ -53,9 +53,8 @@ vm_moved "$VM" live "$FROM" "$TO"
 
 step "its disk"
 vm_deaf "$VM"
-vm_said "$VM" "$TO" >"$WORK/said"
 vm_role_remove "$VM"
-vm_disk_follows "$DIR/$VM/$VM.qcow2" qcow2 "$(node_other "$TO")"
+vm_disk_follows "$DIR/$VM/$VM.qcow2" qcow2 "$(node_other "$TO")" "$(vm_said "$VM" "$TO")"
 
 step "locks"
 vm_one_coordinator
