@@ -6,23 +6,25 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-VM=tiny
 IO_TIMEOUT_S=2
 WATCHDOG_S=60 # compiled into sanlock
+declare -A BOOT
 
 unmanaged() {
 	cluster crm_mon -1 --output-as=xml | xmllint --xpath "string(//cluster_options/@maintenance-mode)" - 2>/dev/null | grep -qx true
 }
 
-# reset_by NODE KIND: the VM is on it.
+# place VM NODE: it is there.
+place() {
+	role_is_on "$1" "$2" || cluster vmha migrate "$1" --to "$2" >"$WORK/move.log" 2>&1 || fail "migrate: $(cat "$WORK/move.log")"
+	await 60 "$1 on $2" role_is_on "$1" "$2"
+}
+
+# reset_by NODE KIND: a VM is on it.
 reset_by() {
-	local node=$1 kind=$2 boot events lines start reset_ms limit_ms
-	cluster_from "$(node_other "$node")"
+	local node=$1 kind=$2 events=$LAB_STATE/$1/events.log lines start reset_ms limit_ms
 	on "$node" lsmod | grep -q "^$kind" || fail "$node has no $kind"
-	cluster crm_attribute --name maintenance-mode --update true
-	await 30 "Pacemaker keeping out of it" unmanaged
-	boot=$(on "$node" cat /proc/sys/kernel/random/boot_id)
-	events=$LAB_STATE/$node/events.log
+	BOOT[$node]=$(on "$node" cat /proc/sys/kernel/random/boot_id)
 	lines=$(wc -l <"$events")
 	reset_seen() {
 		tail -n "+$((lines + 1))" "$events" | grep -q 'guest-reset\|"WATCHDOG"'
@@ -37,33 +39,37 @@ reset_by() {
 	((reset_ms <= limit_ms + 2000)) || fail "reset too late for those who take over after $limit_ms ms"
 	((reset_ms > 8 * IO_TIMEOUT_S * 1000)) || fail "reset before renewals were over"
 	lab heal "$node"
-	booted() {
-		local now
-		now=$(on "$node" cat /proc/sys/kernel/random/boot_id 2>/dev/null) && [[ -n $now && $now != "$boot" ]]
-	}
-	await 240 "$node after its reset" booted
-	cluster crm_attribute --name maintenance-mode --delete
-	await 300 "the volume on all nodes" vm_volume_on 3
-	await 240 "$VM somewhere" role_runs "$VM"
 }
 
-# place NODE: the VM is there.
-place() {
-	role_is_on "$VM" "$1" || cluster vmha migrate "$VM" --to "$1" >"$WORK/move.log" 2>&1 || fail "migrate: $(cat "$WORK/move.log")"
-	await 60 "$VM on $1" role_is_on "$VM" "$1"
+booted() {
+	local now
+	now=$(on "$1" cat /proc/sys/kernel/random/boot_id 2>/dev/null) && [[ -n $now && $now != "${BOOT[$1]}" ]]
 }
 
 vm_begin
 vm_volume lun1
-vm_role "$VM"
+cluster_from node1
+vm_role tiny2
+vm_role tiny3
+place tiny2 node2
+place tiny3 node3
+cluster crm_attribute --name maintenance-mode --update true
+await 30 "Pacemaker keeping out of it" unmanaged
 
 step "softdog"
-place node2
 reset_by node2 softdog
 
 step "i6300esb"
-place node3
+await 240 "node2 after its reset" booted node2
+await 120 "node2 in the cluster" nodes_online 3
 reset_by node3 i6300esb
 
-vm_role_remove "$VM"
+step "back"
+await 240 "node3 after its reset" booted node3
+cluster crm_attribute --name maintenance-mode --delete
+await 300 "the volume on all nodes" vm_volume_on 3
+for VM in tiny2 tiny3; do
+	await 240 "$VM somewhere" role_runs "$VM"
+	vm_role_remove "$VM"
+done
 vm_volume_good
