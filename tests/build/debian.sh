@@ -7,6 +7,8 @@
 set -euo pipefail
 # shellcheck source=tests/systemd-lib.sh
 . "$(dirname "$0")/../systemd-lib.sh"
+# shellcheck source=tests/packages-lib.sh
+. "$(dirname "$0")/../packages-lib.sh"
 
 fail() {
 	printf 'FAILED: %s\n' "$*"
@@ -18,16 +20,8 @@ files_in() {
 	(cd "$1" && find . -type f | sed 's/\.gz$//; s:^\./lib/:./usr/lib/:' | sort)
 }
 
-mkdir src
-cd "$VMHA_SRC"
-if git rev-parse --git-dir >/dev/null 2>&1; then
-	git ls-files -co --exclude-standard -z
-else
-	find . -path ./build -prune -o -type f -print0
-fi | tar --null --ignore-failed-read -cf - -T - | tar -C "$VMHA_TEST_TMP/src" -xf -
-cd "$VMHA_TEST_TMP/src"
-DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" dpkg-buildpackage -us -uc -b
-cd ..
+packages_build "$VMHA_TEST_TMP"
+cd "$VMHA_TEST_TMP"
 lintian --no-cfg --allow-root --fail-on error ./*.changes || fail "lintian found errors"
 
 # their dependencies can be met on this release, and dpkg installs and removes them in a root of their own

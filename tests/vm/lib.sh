@@ -5,6 +5,8 @@
 # Source it first:  . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+# shellcheck source=tests/packages-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../packages-lib.sh"
 
 VM_UP=(--vm --watchdog "softdog,softdog,i6300esb")
 
@@ -23,6 +25,7 @@ vm_begin() {
 	fi
 	[[ ! -d $LAB_STATE ]] || lab down >"$WORK/down.log" 2>&1
 	local start=$EPOCHREALTIME
+	vm_product
 	step "lab $LAB of ${#NODES[@]} nodes up ${VM_UP[*]}"
 	[[ -n ${VMHA_CHECK_ID:-} ]] || cleanup_add lab_end
 	lab up --nodes "${#NODES[@]}" "${VM_UP[@]}" >"$WORK/up.log" 2>&1 || {
@@ -32,6 +35,14 @@ vm_begin() {
 	sed 's/^/        /' "$WORK/up.log"
 	on node1 cibadmin --query --scope resources >"$LAB_STATE/ready"
 	figure "lab_up_s=$(seconds_since "$start")"
+}
+
+# vm_product: what the nodes run is what dpkg installs; by hand also the stage, which is there sooner: VMHA_VM_STAGE=1
+vm_product() {
+	[[ -z ${VMHA_VM_STAGE:-} ]] || return 0
+	step "the product's packages"
+	packages_kept "$BUILD/packages" >"$WORK/packages.log" 2>&1 || fail "the packages: $(tail -n 5 "$WORK/packages.log")"
+	VM_UP+=(--packages "$BUILD/packages")
 }
 
 vm_node_off() {
