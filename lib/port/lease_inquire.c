@@ -114,10 +114,12 @@ int vmha_sanlock_fail(struct vmha_err **err, int rv, const char *fmt, ...)
 		return vmha_err_set(err, code, "%s: its generation is another (sanlock code %d)",
 				    what ? what : "?", rv);
 	}
-	if (code == -EACCES) { /* of the daemon, which is not root */
+	/* the daemon is not root; where it can open nothing it says "no such device" */
+	if (code == -EACCES || code == -ENODEV) {
 		return vmha_err_set(err, code,
-				    "%s: user sanlock may not open it: a device must let its group "
-				    "disk, a file its owner sanlock, read and write",
+				    "%s: sanlock cannot open it: is it there, and may user sanlock "
+				    "read and write it (a device: by its group disk; a file: as "
+				    "its owner)?",
 				    what ? what : "?");
 	}
 	if (rv <= SANLK_ERROR) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/port/lease_sanlock.h"
 
@@ -55,6 +56,10 @@ int main(void)
 	expect("join, 1 s", vmha_sanlock_join_s(1), 3);
 	expect("fail()", vmha_sanlock_fail(&err, -243, "lease %s", "a"), -EBUSY);
 	(void)puts(vmha_err_text(err));
+	vmha_err_free(err);
+	err = NULL;
+	expect("fail(), not to be opened", vmha_sanlock_fail(&err, -ENODEV, "x"), -ENODEV);
+	expect("whose right it is", strstr(vmha_err_text(err), "user sanlock") != NULL, 1);
 	vmha_err_free(err);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
