@@ -18,14 +18,15 @@ KNOWN+='|waits for a fencing|is not there on this node|cluster does not tell|bei
 
 # change NODE NAME: removes the role where it is one, else adds it; in the background.
 change() {
+	local status=0
 	# shellcheck disable=SC2016 # for the node's shell
 	timeout 200 "$LAB_BIN" --name "$LAB" exec "$1" sh -c '
 		if [ -e "$1/$2/$2.role" ]; then
 			vmha vm remove "$2"
 		else
 			vmha vm add "$2" --xml "/root/$2.xml" --volume "$3" --disabled
-		fi' sh "$DIR" "$2" "$VOLUME" >"$WORK/change.$1" 2>&1 </dev/null
-	echo $? >"$WORK/status.$1"
+		fi' sh "$DIR" "$2" "$VOLUME" >"$WORK/change.$1" 2>&1 </dev/null || status=$?
+	echo "$status" >"$WORK/status.$1"
 }
 
 # change_judge NODE CUT: CUT: a node has lost its power meanwhile.
