@@ -63,32 +63,41 @@ static int look(const struct vmha_lockspace *ls, void **ret_bytes, size_t *len,
 	return 0;
 }
 
-/* A host that is in it renews every 2 io_timeouts; twice that and more is watched. */
-static int watch(const struct vmha_lockspace *ls, size_t len, unsigned int io_timeout_s,
-		 enum vmha_lockspace_life *ret_life, uint64_t *ret_host_id, struct vmha_err **err)
+/* A host that is in it renews every 2 of its own io_timeouts; twice that and more is watched. */
+static unsigned int watch_s(unsigned int io_timeout_s, const struct vmha_lockspace_hosts *hosts)
 {
-	unsigned int limit_s = 2 * vmha_sanlock_renewal_s(io_timeout_s) + 2;
-	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(limit_s));
+	return 2 * vmha_sanlock_renewal_s(io_timeout_s > hosts->io_timeout_s
+						  ? io_timeout_s
+						  : hosts->io_timeout_s) +
+	       2;
+}
+
+static int watch(const struct vmha_lockspace *ls, size_t len, unsigned int io_timeout_s,
+		 struct vmha_lockspace_hosts *ret_hosts, struct vmha_err **err)
+{
+	struct vmha_mono begun = vmha_mono_now();
 	vmha_autofree void *before = NULL;
 	bool said = false;
 	int r = look(ls, &before, &len, err);
 
 	while (r == 0) {
 		vmha_autofree void *after = NULL;
+		unsigned int limit_s;
 
 		r = look(ls, &after, &len, err);
-		if (r == 0 &&
-		    vmha_lockspace_judge(before, after, len, ls->name, ret_life, ret_host_id) < 0) {
+		if (r == 0 && vmha_lockspace_judge(before, after, len, ls->name, ret_hosts) < 0) {
 			r = vmha_err_set(err, -EBADMSG, "%s is no lockspace of volume %s", ls->path,
 					 ls->name);
 		}
-		if (r < 0 || *ret_life != VMHA_LOCKSPACE_STALE || vmha_mono_passed(deadline)) {
+		limit_s = r < 0 ? 0 : watch_s(io_timeout_s, ret_hosts);
+		if (r < 0 || ret_hosts->life != VMHA_LOCKSPACE_STALE ||
+		    vmha_mono_passed(vmha_mono_add(begun, VMHA_SPAN_S(limit_s)))) {
 			break;
 		}
 		if (!said) {
 			vmha_output_step("host id %llu has not left the volume: looking for %u s "
 					 "whether it renews",
-					 (unsigned long long)*ret_host_id, limit_s);
+					 (unsigned long long)ret_hosts->host_id, limit_s);
 		}
 		said = true;
 		vmha_mono_pace(VMHA_SPAN_S(1)); /* storage has no events */
@@ -99,24 +108,23 @@ static int watch(const struct vmha_lockspace *ls, size_t len, unsigned int io_ti
 static int foreign_check(const struct vmha_lockspace *ls, size_t len, unsigned int io_timeout_s,
 			 bool force, struct vmha_err **err)
 {
-	enum vmha_lockspace_life life = VMHA_LOCKSPACE_LIVE;
-	uint64_t host_id = 0;
-	int r = watch(ls, len, io_timeout_s, &life, &host_id, err);
+	struct vmha_lockspace_hosts hosts = { .life = VMHA_LOCKSPACE_LIVE };
+	int r = watch(ls, len, io_timeout_s, &hosts, err);
 
 	if (r < 0) {
 		return r;
 	}
-	if (life == VMHA_LOCKSPACE_LIVE) {
+	if (hosts.life == VMHA_LOCKSPACE_LIVE) {
 		return vmha_err_set(err, -EBUSY,
 				    "volume %s is in use: host id %llu renews its lease in it; "
 				    "another cluster has it, or a node of this one has not left it",
-				    ls->name, (unsigned long long)host_id);
+				    ls->name, (unsigned long long)hosts.host_id);
 	}
-	if (life == VMHA_LOCKSPACE_STALE && !force) {
+	if (hosts.life == VMHA_LOCKSPACE_STALE && !force) {
 		return vmha_err_set(err, -EBUSY,
 				    "volume %s was not left by host id %llu, which does not renew "
 				    "now: make sure that it is off, then repeat with --force",
-				    ls->name, (unsigned long long)host_id);
+				    ls->name, (unsigned long long)hosts.host_id);
 	}
 	return 0;
 }

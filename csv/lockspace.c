@@ -108,6 +108,11 @@ int csv_ask_leave(const struct csv_params *p, struct csv_answer *answer, struct 
 	(void)answer;
 	r = vmha_volume_lockspace(p->volume, 0, &ls, err);
 	r = r < 0 ? r : vmha_lockspace_joined(&ls, &host_id, err);
+	if (r == -EEXIST) {
+		/* one of this name from another place: never joined by us, and no VM here uses the
+		 * volume; a failed stop would have the node fenced for it */
+		return 0;
+	}
 	if (r == 0 || (r < 0 && r != -EBUSY)) {
 		return r;
 	}

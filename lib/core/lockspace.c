@@ -10,13 +10,14 @@
  * struct leader_record of sanlock 3.8.5 (src/leader.h), little endian on storage: one sector for
  * each of 2000 hosts, host id 1 first.
  */
-#define MAGIC	     0x12212010U
-#define SECTOR_AT    12
-#define NAME_AT	     56
-#define NAME_SIZE    48
-#define TIMESTAMP_AT 152
-#define RECORD_SIZE  176
-#define HOSTS	     2000
+#define MAGIC	      0x12212010U
+#define SECTOR_AT     12
+#define NAME_AT	      56
+#define NAME_SIZE     48
+#define TIMESTAMP_AT  152
+#define IO_TIMEOUT_AT 174
+#define RECORD_SIZE   176
+#define HOSTS	      2000
 /*
  * struct rindex_header and struct rindex_entry (src/rindex_disk.h): the header in a sector of its
  * own, then entries.
@@ -52,13 +53,12 @@ static size_t sector_of(const unsigned char *p, size_t len, const char *name)
 }
 
 int vmha_lockspace_judge(const void *before, const void *after, size_t len, const char *name,
-			 enum vmha_lockspace_life *ret_life, uint64_t *ret_host_id)
+			 struct vmha_lockspace_hosts *ret_hosts)
 {
 	const unsigned char *a = before;
 	const unsigned char *b = after;
 	size_t sector = sector_of(a, len, name);
-	enum vmha_lockspace_life life = VMHA_LOCKSPACE_FREE;
-	uint64_t host_id = 0;
+	struct vmha_lockspace_hosts hosts = { .life = VMHA_LOCKSPACE_FREE };
 	size_t i;
 
 	if (!sector || sector_of(b, len, name) != sector) {
@@ -67,20 +67,23 @@ int vmha_lockspace_judge(const void *before, const void *after, size_t len, cons
 	for (i = 0; i < HOSTS && (i + 1) * sector <= len; i++) {
 		const unsigned char *now = b + i * sector;
 		bool renews = memcmp(a + i * sector, now, RECORD_SIZE) != 0;
+		unsigned int io_timeout_s = (unsigned int)number(now + IO_TIMEOUT_AT, 2);
 
 		if (number(now + TIMESTAMP_AT, 8) == 0 || number(now, 4) != MAGIC) {
 			continue;
 		}
-		if (renews || life == VMHA_LOCKSPACE_FREE) {
-			host_id = i + 1;
-			life = renews ? VMHA_LOCKSPACE_LIVE : VMHA_LOCKSPACE_STALE;
+		if (io_timeout_s > hosts.io_timeout_s) {
+			hosts.io_timeout_s = io_timeout_s;
+		}
+		if (renews || hosts.life == VMHA_LOCKSPACE_FREE) {
+			hosts.host_id = i + 1;
+			hosts.life = renews ? VMHA_LOCKSPACE_LIVE : VMHA_LOCKSPACE_STALE;
 		}
 		if (renews) {
 			break;
 		}
 	}
-	*ret_life = life;
-	*ret_host_id = host_id;
+	*ret_hosts = hosts;
 	return 0;
 }
 

@@ -14,15 +14,21 @@ enum vmha_lockspace_life {
 	VMHA_LOCKSPACE_LIVE,  /* a host renews */
 };
 
+struct vmha_lockspace_hosts {
+	enum vmha_lockspace_life life;
+	uint64_t host_id; /* the first that is in it; 0 when FREE */
+	/* the longest of those that are in it; each host has its own, and renews every 2 of them */
+	unsigned int io_timeout_s;
+};
+
 /**
  * Compare two looks at a lockspace of which the second was taken more than a renewal later.
  * @param before, after @len bytes from its beginning each
  * @param name of the lockspace as it should be
- * @param[out] ret_host_id of the first host that is in it; 0 when FREE
  * @return 0; -EBADMSG no lockspace of that name
  */
 int vmha_lockspace_judge(const void *before, const void *after, size_t len, const char *name,
-			 enum vmha_lockspace_life *ret_life, uint64_t *ret_host_id);
+			 struct vmha_lockspace_hosts *ret_hosts);
 
 /**
  * The next lease in the first area of an index of leases.

@@ -112,5 +112,13 @@ if on node1 sh -c 'mkdir -p /srv/full /srv/ro && mount -t tmpfs -o size=16m tmpf
 else
 	figure "nodes of this lab may not mount: left to tests/vm"
 fi
+step "a lockspace of that name is joined on another node already: refused, undone, and nobody is fenced for it"
+on node2 sh -c 'dd if=/dev/zero of=/tmp/foreign bs=1M count=1 status=none && chown sanlock /tmp/foreign &&
+	sanlock direct init -s vol2:0:/tmp/foreign:0 >/dev/null && sanlock client add_lockspace -s vol2:7:/tmp/foreign:0 -o 1' >"$WORK/foreign.log" 2>&1 ||
+	fail "the foreign lockspace: $(cat "$WORK/foreign.log")"
+on node1 mkdir -p /clusterstorage/vol1/second
+refused "is joined, but from /tmp/foreign" vmha volume create vol2 --path /clusterstorage/vol1/second
+! configured vol2-clone || fail "vol2-clone is left"
+on node2 sanlock client rem_lockspace -s vol2:7:/tmp/foreign:0 >>"$WORK/foreign.log" 2>&1 || fail "$(cat "$WORK/foreign.log")"
 [[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
 cluster vmha volume list

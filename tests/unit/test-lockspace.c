@@ -34,17 +34,18 @@ static void host_set(unsigned char *p, size_t sector, unsigned int id, unsigned 
 	r[32] = (unsigned char)(id & 0xff);
 	r[33] = (unsigned char)(id >> 8);
 	r[152] = timestamp;
+	r[174] = (unsigned char)(id & 0x1f); /* its io_timeout */
 }
 
 static void judged(unsigned char *before, unsigned char *after, size_t sector,
-		   enum vmha_lockspace_life want, uint64_t want_id)
+		   enum vmha_lockspace_life want, uint64_t want_id, unsigned int want_io_timeout_s)
 {
-	enum vmha_lockspace_life life = VMHA_LOCKSPACE_LIVE;
-	uint64_t id = 99;
+	struct vmha_lockspace_hosts hosts = { .life = VMHA_LOCKSPACE_LIVE, .host_id = 99 };
 
-	CHECK_INT(vmha_lockspace_judge(before, after, 2000 * sector, "vol1", &life, &id), 0);
-	CHECK_INT(life, want);
-	CHECK_INT(id, want_id);
+	CHECK_INT(vmha_lockspace_judge(before, after, 2000 * sector, "vol1", &hosts), 0);
+	CHECK_INT(hosts.life, want);
+	CHECK_INT(hosts.host_id, want_id);
+	CHECK_INT(hosts.io_timeout_s, want_io_timeout_s);
 }
 
 static void who_is_in_it(size_t sector)
@@ -52,15 +53,15 @@ static void who_is_in_it(size_t sector)
 	vmha_autofree unsigned char *before = lockspace(sector, "vol1");
 	vmha_autofree unsigned char *after = lockspace(sector, "vol1");
 
-	judged(before, after, sector, VMHA_LOCKSPACE_FREE, 0);
+	judged(before, after, sector, VMHA_LOCKSPACE_FREE, 0, 0);
 	host_set(before, sector, 3, 7);
 	host_set(after, sector, 3, 0); /* has left meanwhile */
-	judged(before, after, sector, VMHA_LOCKSPACE_FREE, 0);
+	judged(before, after, sector, VMHA_LOCKSPACE_FREE, 0, 0);
 	host_set(after, sector, 3, 7);
-	judged(before, after, sector, VMHA_LOCKSPACE_STALE, 3);
+	judged(before, after, sector, VMHA_LOCKSPACE_STALE, 3, 3);
 	host_set(before, sector, 2000, 7);
 	host_set(after, sector, 2000, 8);
-	judged(before, after, sector, VMHA_LOCKSPACE_LIVE, 2000);
+	judged(before, after, sector, VMHA_LOCKSPACE_LIVE, 2000, 2000 & 0x1f);
 }
 
 static void hosts_that_renew_or_not(void)
@@ -74,14 +75,13 @@ static void what_is_no_lockspace_of_that_name(void)
 	vmha_autofree unsigned char *good = lockspace(512, "vol1");
 	vmha_autofree unsigned char *other = lockspace(512, "vol12");
 	vmha_autofree unsigned char *none = calloc(2000, 512);
-	enum vmha_lockspace_life life;
-	uint64_t id;
+	struct vmha_lockspace_hosts hosts;
 
 	CHECK(none != NULL);
-	CHECK_INT(vmha_lockspace_judge(other, other, 2000 * 512, "vol1", &life, &id), -EBADMSG);
-	CHECK_INT(vmha_lockspace_judge(none, none, 2000 * 512, "vol1", &life, &id), -EBADMSG);
-	CHECK_INT(vmha_lockspace_judge(good, none, 2000 * 512, "vol1", &life, &id), -EBADMSG);
-	CHECK_INT(vmha_lockspace_judge(good, good, 100, "vol1", &life, &id), -EBADMSG);
+	CHECK_INT(vmha_lockspace_judge(other, other, 2000 * 512, "vol1", &hosts), -EBADMSG);
+	CHECK_INT(vmha_lockspace_judge(none, none, 2000 * 512, "vol1", &hosts), -EBADMSG);
+	CHECK_INT(vmha_lockspace_judge(good, none, 2000 * 512, "vol1", &hosts), -EBADMSG);
+	CHECK_INT(vmha_lockspace_judge(good, good, 100, "vol1", &hosts), -EBADMSG);
 }
 
 /* As `sanlock client format -x vol1:FILE:0` and create_resource write it. */
