@@ -14,7 +14,7 @@ NAMES=(ash beech cedar elm fir)
 DONE=0 REFUSED=0 LOST=0 POWER_OFFS=0
 # what a command may say where another was faster, or a node is just being lost
 KNOWN='has a role named|has something named|has a lease named|no role|is not a role|cut short|locked by|unknown until'
-KNOWN+='|waits for a fencing|is not there on this node|cluster does not tell|being (added|removed)'
+KNOWN+='|waits for a fencing|cannot tell whether|is not there on this node|cluster does not tell|being (added|removed)'
 
 # change NODE NAME: removes the role where it is one, else adds it; in the background.
 change() {
@@ -46,9 +46,13 @@ change_judge() {
 
 # one_round [VICTIM]
 one_round() {
-	local node pids=() victim=${1:-} pid begun
+	local node nodes=() pids=() victim=${1:-} pid begun
 	begun=$(now_ms)
 	for node in "${NODES[@]}"; do
+		# one that was lost may not be back yet
+		! on "$node" test -e "/run/vmha/csv/$VOLUME.joined" 2>/dev/null || nodes+=("$node")
+	done
+	for node in "${nodes[@]}"; do
 		change "$node" "${NAMES[RANDOM % ${#NAMES[@]}]}" &
 		pids+=($!)
 	done
@@ -63,10 +67,10 @@ one_round() {
 	for pid in "${pids[@]}"; do
 		wait "$pid" || true
 	done
-	for node in "${NODES[@]}"; do
+	for node in "${nodes[@]}"; do
 		change_judge "$node" "$victim"
 	done
-	figure "round $ROUND: $(($(now_ms) - begun)) ms${victim:+, $victim without power}"
+	figure "round $ROUND: $(($(now_ms) - begun)) ms, ${#nodes[@]} nodes${victim:+, $victim without power}"
 }
 
 # witness: what each place has, past the product: sanlock's index and leases on the disk, the directories, the
