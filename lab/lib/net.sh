@@ -124,7 +124,7 @@ heal_node() {
 	done
 	storage_fault "$1" ok
 	node_thaw "$1"
-	! is_vm || vm_heal_disks "$1"
+	! is_vm || node_locked "$1" vm_heal_disks # not while it boots
 }
 
 verb_heal() {
