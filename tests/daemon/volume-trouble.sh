@@ -64,7 +64,7 @@ step "devices that do not do"
 refused_gfs2 "is no device" /etc/hostname
 refused_gfs2 "is not there on this node" /dev/disk/by-id/lun9
 refused_gfs2 "is not a block device" /dev/null
-refused_gfs2 "needs 152 MiB at least" "$SMALL"
+refused_gfs2 "needs 147 MiB at least" "$SMALL"
 
 # holds NAME TEXT CMD...: what CMD leaves on the device is named, and left alone.
 holds() {
