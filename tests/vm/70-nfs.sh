@@ -39,9 +39,8 @@ on node3 sh -ec 'mkfs.ext4 -q -F /dev/disk/by-id/lun4
 	mountpoint -q /proc/fs/nfsd || mount -t nfsd nfsd /proc/fs/nfsd
 	echo 10 >/proc/fs/nfsd/nfsv4gracetime
 	echo 10 >/proc/fs/nfsd/nfsv4leasetime
-	# the root of a node is an overlay, which the kernel does not export: so the way to it is not there either
-	echo "/srv *(ro,fsid=0,no_subtree_check)" >/etc/exports
-	echo "/srv/export *(rw,sync,no_root_squash,no_subtree_check)" >>/etc/exports
+	# the root of a node is an overlay, which the kernel does not export: clients see /srv as the root
+	echo "/srv *(rw,fsid=0,sync,no_root_squash,no_subtree_check)" >/etc/exports
 	exportfs -ra
 	rpc.mountd --foreground --no-nfs-version 3 </dev/null >/var/log/mountd 2>&1 &
 	echo $! >/run/mountd.pid' >"$WORK/nfsd.log" 2>&1 || fail "no server: $(cat "$WORK/nfsd.log")"
