@@ -166,6 +166,12 @@ lab_end() {
 	}
 }
 
+# lab_log NODE FILE: of a machine that is up, or of a namespace.
+lab_log() {
+	cat "$LAB_STATE/$1/$2" 2>/dev/null ||
+		timeout 20 "$LAB_BIN" --name "$LAB" exec "$1" -- tail -n 400 "/$2" 2>/dev/null || true
+}
+
 # What one wants to see of a lab in which a test failed.
 lab_report() {
 	[[ -n ${LAB_BIN:-} && -d $LAB_STATE ]] || return 0
@@ -177,8 +183,8 @@ lab_report() {
 	done
 	for node in "${NODES[@]}"; do
 		printf -- '--- %s: last words of the agents\n' "$node"
-		grep -hE '\[ vmha|(error|warning):|(Result|Requesting|Initiating)' \
-			"$LAB_STATE/$node/var/log/pacemaker/pacemaker.log" 2>/dev/null | tail -n 20
+		lab_log "$node" var/log/pacemaker/pacemaker.log |
+			grep -hE '\[ vmha|(error|warning):|(Result|Requesting|Initiating)' | tail -n 20
 	done
 	for log in "$WORK"/witness-*.log; do
 		[[ -s $log ]] && tail -n 40 "$log"
@@ -187,7 +193,11 @@ lab_report() {
 		rm -rf "${dir:?}/$TEST"
 		mkdir -p "$dir/$TEST"
 		for node in "${NODES[@]}"; do
-			cp -a "$LAB_STATE/$node/var/log" "$dir/$TEST/$node" 2>/dev/null
+			cp -a "$LAB_STATE/$node/var/log" "$dir/$TEST/$node" 2>/dev/null && continue
+			# a machine keeps its own
+			timeout 60 "$LAB_BIN" --name "$LAB" exec "$node" -- tar -C /var -cf - log 2>/dev/null >"$WORK/log.tar"
+			mkdir -p "$dir/$TEST/$node"
+			tar -C "$dir/$TEST/$node" --strip-components=1 -xf "$WORK/log.tar" 2>/dev/null
 		done
 		cp "$WORK"/*.log "$LAB_STATE"/*.log "$dir/$TEST/" 2>/dev/null
 	fi
