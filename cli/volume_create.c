@@ -201,9 +201,12 @@ void vmha_volume_undo(struct volume_new *v)
 
 	if (v->configured && vmha_volume_resource_remove(v->name, &why) < 0) {
 		vmha_output_warn("resource %s-clone could not be removed (%s): stop and delete it, "
-				 "then remove %s/%s",
-				 v->name, vmha_err_text(why), *v->device ? v->device : v->path,
-				 VMHA_VOLUME_META);
+				 "then %s %s",
+				 v->name, vmha_err_text(why),
+				 v->type == VMHA_VOLUME_TYPE_GFS2 ? "wipefs --all"
+								  : "remove " VMHA_VOLUME_META
+								    " of",
+				 *v->device ? v->device : v->path);
 		return;
 	}
 	storage_undo(v);
@@ -224,10 +227,11 @@ static int storage_make(struct volume_new *v, struct vmha_err **err)
 	} else if (r == 0) {
 		r = vmha_volume_storage_make(v, err);
 		if (r == 0) {
-			vmha_output_step(
-				"formatted lockspace and leases in %s/%s (io_timeout %u s)",
-				*v->device ? v->device : v->path, VMHA_VOLUME_META,
-				v->io_timeout_s);
+			vmha_output_step("formatted lockspace and leases %s %s (io_timeout %u s)",
+					 v->type == VMHA_VOLUME_TYPE_GFS2
+						 ? "behind the file system on"
+						 : "in " VMHA_VOLUME_META " of",
+					 *v->device ? v->device : v->path, v->io_timeout_s);
 		}
 	}
 	if (r == 0 && v->type != VMHA_VOLUME_TYPE_DIR) {

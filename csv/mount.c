@@ -16,6 +16,7 @@
 #include "lib/base/proc.h"
 #include "lib/port/cmap.h"
 #include "lib/port/device.h"
+#include "lib/port/lease_header.h"
 #include "lib/role/mounted.h"
 
 #define TOOL_S	 5
@@ -31,15 +32,16 @@ static struct vmha_span left(const struct csv_params *p)
 static int ask_device(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
 {
 	char cluster[VMHA_NODE_SIZE] = "";
+	struct vmha_leases_record leases;
 	struct vmha_device device;
 	int r = vmha_cmap_cluster_name(cluster, err);
 
+	(void)answer;
 	r = r < 0 ? r : vmha_device_read(p->device, &device, err);
 	r = r < 0 ? r : vmha_gfs2_is(&device, cluster, p->volume, p->id, err);
-	if (r == 0) {
-		answer->value[0] = device.size_bytes;
-	}
-	return r;
+	r = r < 0 ? r : vmha_lease_header_read(p->device, &leases, err);
+	/* mounted first, a file system whose end is missing here would fail on all nodes */
+	return r < 0 ? r : vmha_device_size_check(&device, vmha_gfs2_leases_end(&leases), err);
 }
 
 /* Run by csv_ask(). */

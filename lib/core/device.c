@@ -17,6 +17,7 @@
 #define LEASES_PART 50
 #define LEASES_MIN  24
 #define LEASES_MAX  2000
+#define AREAS	    3 /* lockspace and two of the index, before the leases */
 #define NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 static const struct {
@@ -97,7 +98,7 @@ static int names_check(const char *cluster, const char *volume, struct vmha_err 
 	return 0;
 }
 
-/* Lockspace, two areas of the index, leases; an area has a sector for each of 2000 hosts. */
+/* An area has a sector for each of 2000 hosts. */
 static uint64_t leases_plan(const struct vmha_device *d, struct vmha_gfs2_plan *plan)
 {
 	uint64_t area = d->sector_bytes > 512 ? 8 * MIB : MIB;
@@ -109,7 +110,7 @@ static uint64_t leases_plan(const struct vmha_device *d, struct vmha_gfs2_plan *
 	} else if (plan->leases_max > LEASES_MAX) {
 		plan->leases_max = LEASES_MAX;
 	}
-	areas = 3 + plan->leases_max;
+	areas = AREAS + plan->leases_max;
 	if (d->size_bytes / area > areas) {
 		plan->lockspace_offset = (d->size_bytes / area - areas) * area;
 		plan->index_offset = plan->lockspace_offset + area;
@@ -187,6 +188,13 @@ int vmha_gfs2_is(const struct vmha_device *d, const char *cluster, const char *v
 				    d->path, d->uuid, id);
 	}
 	return 0;
+}
+
+uint64_t vmha_gfs2_leases_end(const struct vmha_leases_record *leases)
+{
+	uint64_t area = leases->index_offset - leases->lockspace_offset;
+
+	return leases->lockspace_offset + (AREAS + leases->leases_max) * area;
 }
 
 int vmha_device_size_check(const struct vmha_device *d, uint64_t made_bytes, struct vmha_err **err)

@@ -66,6 +66,10 @@ int vmha_gfs2_plan(const struct vmha_device *d, const char *cluster, const char 
 int vmha_gfs2_is(const struct vmha_device *d, const char *cluster, const char *volume,
 		 const char *id, struct vmha_err **err);
 
+/** Bytes that a device must have for all of the leases that its header names: they lie at its end.
+ */
+uint64_t vmha_gfs2_leases_end(const struct vmha_leases_record *leases);
+
 /** Is it large enough for a volume that was made on @made_bytes? @param made_bytes 0: not known.
  * @return 0; -ENOSPC */
 int vmha_device_size_check(const struct vmha_device *d, uint64_t made_bytes, struct vmha_err **err);

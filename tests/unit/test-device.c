@@ -133,6 +133,11 @@ static void the_end_is_kept_for_leases(void)
 		CHECK_INT(plan.index_offset, plan.lockspace_offset + rows[i].area);
 		/* two areas of the index, then the leases; all of it is on the device */
 		end = plan.index_offset + (2 + plan.leases_max) * rows[i].area;
+		CHECK_INT(vmha_gfs2_leases_end(&(struct vmha_leases_record){
+				  .lockspace_offset = plan.lockspace_offset,
+				  .index_offset = plan.index_offset,
+				  .leases_max = plan.leases_max }),
+			  end);
 		CHECK(end <= d.size_bytes && end + 2 * rows[i].area > d.size_bytes);
 	}
 }

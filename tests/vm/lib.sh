@@ -8,7 +8,7 @@
 # shellcheck source=tests/packages-lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../packages-lib.sh"
 
-VM_UP=(--vm --watchdog "softdog,softdog,i6300esb")
+VM_UP=(--vm --watchdog "softdog,softdog,i6300esb" --disk-4k lun3)
 
 vm_is_up() {
 	[[ -r $LAB_STATE/config ]] && grep -qs '^vm=yes' "$LAB_STATE/config" && [[ -e $LAB_STATE/ready ]]

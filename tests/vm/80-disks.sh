@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vmha-test: timeout=900 weight=2 lab=vm
+# A disk with sectors of 4 KiB: a volume that one node sees smaller than the others is refused and undone;
+# then all write to it, and a role on it moves with its lease.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+vm_begin
+VOLUME=four
+DIR=/clusterstorage/$VOLUME
+VM=tiny
+LUN=/dev/disk/by-id/lun3
+
+step "smaller on one node"
+[[ $(on node2 blockdev --getss $LUN) == 4096 ]] || fail "lun3 has sectors of $(on node2 blockdev --getss $LUN) bytes"
+# what a node sees of a LUN that has grown, before it is rescanned
+# shellcheck disable=SC2016 # for the node's shell
+on node3 sh -c 'ln -sfn "$(losetup --show --find --sector-size 4096 --sizelimit 512M $(realpath '$LUN'))" '$LUN ||
+	fail "no smaller device on node3"
+vm_refused 'node3.*rescanned' node1 vmha volume create "$VOLUME" --type gfs2 --device $LUN --io-timeout 2
+figure "$(tail -n 1 "$WORK/refused.log")"
+[[ -z $(on node1 blkid $LUN) ]] || fail "a failed create has left something on the device"
+# shellcheck disable=SC2016 # for the node's shell
+on node3 sh -c 'losetup --detach "$(realpath '$LUN')" && /usr/lib/vmha-lab/devices'
+
+step "a volume on it"
+vm_volume lun3
+figure "leases_at=$(vm_volume_value '.leases_at | tojson')"
+for NODE in "${NODES[@]}"; do
+	on "$NODE" sh -c "echo 'written by $NODE' >$DIR/$NODE && sync $DIR/$NODE" || fail "$NODE cannot write"
+done
+vm_role "$VM"
+FROM=$(role_place "$VM")
+TO=$(node_other "$FROM")
+await 120 "the guest counting on $FROM" vm_said_more "$VM" "$FROM" 0
+vm_lease_on "$VM" "$FROM" || fail "the lease is not held on $FROM"
+vm_moved "$VM" live "$FROM" "$TO"
+vm_role_remove "$VM"
+vm_disk_follows "$DIR/$VM/$VM.raw" raw "$FROM" "$(vm_said "$VM" "$TO")"
+vm_volume_good
+vm_volume_remove
+[[ -z $(on node1 blkid $LUN) ]] || fail "something is left on the device"
