@@ -131,12 +131,36 @@ static int group_check(const struct removal *rm, struct vmha_err **err)
 	return r;
 }
 
+/*
+ * What Pacemaker knows of a role may be gone for a moment while the role runs:
+ *
+ *   clusterd, or an administrator       Pacemaker              this command
+ *   cleans up what the role's history   knows nothing of it    looks stopped; its lease is held
+ *   was                                 probes: it runs        waits on
+ *                                       stops it               stopped, its lease is free
+ *
+ * Who runs without the cluster's knowledge still holds the lease when nothing is left to be done.
+ */
+static int stopped_wait(const struct removal *rm, struct vmha_pcmk_state **ret_state,
+			struct vmha_err **err)
+{
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(STOP_WAIT_S));
+	struct vmha_cluster_wait w = { .role = rm->role.name, .goal = VMHA_GOAL_STOPPED };
+	int r;
+
+	do {
+		vmha_pcmk_state_free(vmha_steal_ptr(*ret_state));
+		w.timeout_s = (unsigned int)(vmha_mono_left_ms(deadline) / 1000);
+		r = vmha_cluster_wait(&w, ret_state, err);
+	} while (r == 0 && !vmha_mono_passed(deadline) &&
+		 vmha_role_unused(&rm->role, true, NULL) == -EBUSY &&
+		 vmha_pcmk_settle(1, NULL) == -ETIMEDOUT);
+	return r;
+}
+
 static int role_stop(struct removal *rm, struct vmha_err **err)
 {
 	const struct vmha_pcmk_resource *x = vmha_pcmk_resource_find(rm->state, rm->role.name);
-	struct vmha_cluster_wait w = { .role = rm->role.name,
-				       .goal = VMHA_GOAL_STOPPED,
-				       .timeout_s = STOP_WAIT_S };
 	vmha_autopcmk struct vmha_pcmk_state *s = NULL;
 	vmha_autostr struct vmha_str why = { 0 };
 	int r = vmha_pcmk_meta_set(rm->role.name, "target-role", "Stopped", err);
@@ -147,7 +171,7 @@ static int role_stop(struct removal *rm, struct vmha_err **err)
 	if (x && x->nodes_count) {
 		vmha_output_step("stopping %s on %s", rm->role.name, x->nodes[0]);
 	}
-	r = vmha_cluster_wait(&w, &s, err);
+	r = stopped_wait(rm, &s, err);
 	if (r < 0 && s) {
 		vmha_cluster_why(s, rm->role.name, &why);
 		return vmha_err_set(err, r, "%s could not be stopped: %s: it was not removed",
