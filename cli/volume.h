@@ -27,7 +27,8 @@ int vmha_volume_move(int argc, char **argv, struct vmha_err **err);
 json_t *vmha_volume_owner_json(const char *volume, const char *lock,
 			       const struct vmha_nodes *nodes);
 
-/** Take the volume's admin lock as a command does: bounded, and it says whom it waits for. */
+/** Take the volume's admin lock as a command does: bounded, and it says whom it waits for.
+ * @return 0; -ETIMEDOUT the volume's storage, or who has the lock, does not answer */
 int vmha_volume_command_lock(const char *volume, struct vmha_volume_guard *guard,
 			     struct vmha_err **err);
 
