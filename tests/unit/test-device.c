@@ -192,7 +192,7 @@ static void a_smaller_device_is_refused(void)
 	CHECK_INT(vmha_device_size_check(&EMPTY, 0, NULL), 0);
 	CHECK_INT(vmha_device_size_check(&EMPTY, 10 * GIB, NULL), 0);
 	CHECK_INT(vmha_device_size_check(&EMPTY, 10 * GIB + 1, &err), -ENOSPC);
-	CHECK_HAS(vmha_err_text(err), "rescanned");
+	CHECK_HAS(vmha_err_text(err), "rescan it");
 }
 
 static const struct unit_test tests[] = {

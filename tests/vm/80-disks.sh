@@ -18,7 +18,7 @@ step "smaller on one node"
 # shellcheck disable=SC2016 # for the node's shell
 on node3 sh -c 'ln -sfn "$(losetup --show --find --sector-size 4096 --sizelimit 512M $(realpath '$LUN'))" '$LUN ||
 	fail "no smaller device on node3"
-vm_refused 'node3.*rescanned' node1 vmha volume create "$VOLUME" --type gfs2 --device $LUN --io-timeout 2
+vm_refused 'node3.*rescan it' node1 vmha volume create "$VOLUME" --type gfs2 --device $LUN --io-timeout 2
 figure "$(tail -n 1 "$WORK/refused.log")"
 [[ -z $(on node1 blkid $LUN) ]] || fail "a failed create has left something on the device"
 # shellcheck disable=SC2016 # for the node's shell
