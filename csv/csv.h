@@ -114,8 +114,8 @@ void csv_renewals_watch(const struct csv_params *p, const struct vmha_joined_rec
 
 /**
  * Direct read of a gfs2 volume's device, past the file system and its locks; bounded in time.
- * @return 0 it answers; 1 it fails or hangs; negative errno: it could not be asked, which is
- * neither
+ * @return 0 it answers; 1 it fails; -ETIMEDOUT it hangs, for now; negative errno: it could not be
+ * asked, which is neither
  */
 int csv_device_lost(const struct csv_params *p, struct vmha_mono deadline);
 

@@ -111,7 +111,7 @@ int csv_device_lost(const struct csv_params *p, struct vmha_mono deadline)
 		return -EAGAIN; /* no time to tell slow from silent */
 	}
 	r = csv_ask(ask_device, p, deadline, &answer, &hung);
-	return r == -ETIMEDOUT || answer.value[0] ? 1 : r;
+	return answer.value[0] ? 1 : r;
 }
 
 int64_t csv_health_silent_s(const struct csv_params *p)

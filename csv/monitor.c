@@ -70,6 +70,31 @@ static struct vmha_mono soon(const struct csv_params *p, int64_t s)
 }
 
 /*
+ * Is the device lost to this node?  One that is slow once, while a path fails over, is not:
+ *
+ *   this node, healthy, without VMs            another node
+ *                                              lost; its fence takes longer than 8 x io_timeout
+ *   GFS2 stands still: silent for that long
+ *   the storage changes path: a read takes 6 s
+ *   lost? its lease on that very device is
+ *   renewed: no
+ */
+static bool device_lost(const struct view *v)
+{
+	struct csv_answer now;
+	int r = csv_device_lost(v->p, soon(v->p, ASK_S));
+
+	if (r != -ETIMEDOUT) {
+		return r == 1;
+	}
+	r = csv_ask(csv_ask_lockspace, v->p, soon(v->p, ASK_S), &now, NULL);
+	return r < 0 || !now.value[0] ||
+	       now.value[2] >
+		       vmha_sanlock_renewal_fail_s((
+			       unsigned int)(now.value[3] ? now.value[3] : v->joined.io_timeout_s));
+}
+
+/*
  * A node that lost its way to a GFS2 keeps locks that the others want, until it is fenced, VMs or
  * not. The device itself is asked: the file system is silent on every node while it waits for one
  * of them, and the others must not be fenced for that.
@@ -82,8 +107,7 @@ static bool blocks_others(const struct view *v)
 		return false;
 	}
 	return vmha_volume_withdrawn(v->p->volume) ||
-	       (csv_health_silent_s(v->p) >= limit_s &&
-		csv_device_lost(v->p, soon(v->p, ASK_S)) == 1);
+	       (csv_health_silent_s(v->p) >= limit_s && device_lost(v));
 }
 
 /* Does the marker ("VM pid=N: why") mean a process that is still here? */
@@ -242,7 +266,7 @@ static enum vmha_ocf check_storage(struct view *v)
 	}
 	(void)csv_mount_trouble(v->p, trouble, sizeof(trouble));
 	if (silent_s >= limit_s && v->p->type == VMHA_VOLUME_TYPE_GFS2 && !v->blocks_others &&
-	    csv_device_lost(v->p, soon(v->p, ASK_S)) != 1) {
+	    !device_lost(v)) {
 		/* the lease is renewed, the device is not known to be lost: another node is waited
 		 * for
 		 */

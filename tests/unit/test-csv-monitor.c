@@ -15,6 +15,7 @@
 static unsigned int io_timeout_s;
 static int64_t silent_before_s; /* when the action begins */
 static int device;		/* what csv_device_lost() says */
+static uint64_t renewed_s;	/* so long ago was the last renewal */
 
 /* --- fakes ---------------------------------------------------------------------------------- */
 
@@ -66,6 +67,7 @@ int csv_ask_lockspace(const struct csv_params *p, struct csv_answer *answer, str
 	(void)err;
 	answer->value[0] = 1;
 	answer->value[1] = 1;
+	answer->value[2] = renewed_s;
 	return 0;
 }
 
@@ -179,9 +181,19 @@ static void a_device_that_cannot_be_asked_is_not_lost(void)
 	CHECK_INT(monitor(1, 20, -EAGAIN), OCF_DEGRADED);
 }
 
+/* A path fails over while GFS2 waits for another node. */
+static void a_device_that_is_slow_once_is_not_lost_while_leases_are_renewed(void)
+{
+	CHECK_INT(monitor(1, 20, -ETIMEDOUT), OCF_DEGRADED);
+	renewed_s = 11;
+	CHECK_INT(monitor(1, 20, -ETIMEDOUT), OCF_ERR_GENERIC);
+	renewed_s = 0;
+}
+
 static const struct unit_test tests[] = {
 	UNIT_TEST(waiting_for_another_node_is_no_reason_to_be_fenced),
 	UNIT_TEST(a_node_that_lost_the_device_is_fenced_after_the_limit),
 	UNIT_TEST(a_device_that_cannot_be_asked_is_not_lost),
+	UNIT_TEST(a_device_that_is_slow_once_is_not_lost_while_leases_are_renewed),
 };
 UNIT_MAIN(tests)
