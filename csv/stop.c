@@ -8,6 +8,9 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 
+#define LEAVE_MIN_S 12
+#define UMOUNT_S    40
+
 static void records_forget(const char *volume)
 {
 	char path[VMHA_PATH_SIZE];
@@ -43,6 +46,18 @@ static enum vmha_ocf refuse_users(const struct csv_params *p)
 	return OCF_SUCCESS;
 }
 
+/* A daemon that hangs must leave time to unmount: a stop that fails has this node fenced. */
+static struct vmha_mono leave_deadline(const struct csv_params *p)
+{
+	struct vmha_mono least = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(LEAVE_MIN_S));
+	struct vmha_mono most = vmha_mono_add(p->deadline, VMHA_SPAN_S(-UMOUNT_S));
+
+	if (p->type == VMHA_VOLUME_TYPE_DIR || p->deadline.ns < least.ns) {
+		return p->deadline;
+	}
+	return most.ns > least.ns ? most : least;
+}
+
 enum vmha_ocf csv_stop(const struct csv_params *p)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
@@ -58,7 +73,7 @@ enum vmha_ocf csv_stop(const struct csv_params *p)
 	if (csv_locks_end(p, &err) < 0) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}
-	r = csv_ask(csv_ask_leave, p, p->deadline, &answer, NULL);
+	r = csv_ask(csv_ask_leave, p, leave_deadline(p), &answer, NULL);
 	if (r == -ECONNREFUSED || r == -ETIMEDOUT) {
 		/* no VM is here: others may have the leases as soon as they see them expire */
 		vmha_log(VMHA_LOG_WARNING,
