@@ -22,6 +22,8 @@
  *                             12:00:05 A is off
  *                                                 12:00:20 finds A's renewal of 12:00:00
  *
+ * A date in the future is of another clock, or this one was set back: it proves nothing.
+ *
  * For that long (and its read) the two cannot be told apart by it.  A node that is back so soon is
  * given away by its uptime, which its renewals carry: it has booted after the fencing.
  */
@@ -31,6 +33,6 @@ bool vmha_fencing_ended(int64_t fenced_s, const struct vmha_life *life)
 	int64_t live_s = life->now_s - (int64_t)life->mono_s + (int64_t)life->seen.live_s;
 	int64_t unseen_s = (int64_t)t.renewal_s + t.io_timeout_s;
 
-	return fenced_s >= life->record_s && fenced_s + unseen_s >= live_s &&
-	       fenced_s >= live_s - (int64_t)life->seen.up_s;
+	return fenced_s <= life->now_s && fenced_s >= life->record_s &&
+	       fenced_s + unseen_s >= live_s && fenced_s >= live_s - (int64_t)life->seen.up_s;
 }

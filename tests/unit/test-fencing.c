@@ -30,6 +30,15 @@ static void ends_the_life_that_it_finds(void)
 	CHECK(!vmha_fencing_ended(NOON - 181, &l));
 }
 
+/* Of a peer's clock, or ours was set back. */
+static void is_not_in_the_future(void)
+{
+	struct vmha_life l = life(NOON - 2 * HOURS, 150, 9000);
+
+	CHECK(vmha_fencing_ended(NOON, &l));
+	CHECK(!vmha_fencing_ended(NOON + 1, &l));
+}
+
 static void is_not_of_a_record_written_after_it(void)
 {
 	struct vmha_life l = life(NOON - 140, 150, 9000);
@@ -72,6 +81,7 @@ static void nonsense_proves_nothing(void)
 
 static const struct unit_test tests[] = {
 	UNIT_TEST(ends_the_life_that_it_finds),
+	UNIT_TEST(is_not_in_the_future),
 	UNIT_TEST(is_not_of_a_record_written_after_it),
 	UNIT_TEST(is_not_of_a_node_that_renewed_after_it),
 	UNIT_TEST(is_not_of_a_node_that_booted_after_it),
