@@ -119,11 +119,12 @@ int coordinator_journals(struct coordinator *c)
 			vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(ALL_S)), &answer, NULL);
 
 	if (r < 0 && !c->journals_told) {
-		c->journals_told = true;
 		coordinator_event(c, "warning",
 				  "has not a journal for each node, and none could be added: %s",
 				  answer.text);
-	} else if (r == 0 && answer.value[0]) {
+	}
+	c->journals_told = r < 0;
+	if (r == 0 && answer.value[0]) {
 		coordinator_event(
 			c, "info", "%llu journal%s added: one for each node of the cluster",
 			(unsigned long long)answer.value[0], answer.value[0] == 1 ? "" : "s");
