@@ -10,14 +10,15 @@
  * struct leader_record of sanlock 3.8.5 (src/leader.h), little endian on storage: one sector for
  * each of 2000 hosts, host id 1 first.
  */
-#define MAGIC	      0x12212010U
-#define SECTOR_AT     12
-#define NAME_AT	      56
-#define NAME_SIZE     48
-#define TIMESTAMP_AT  152
-#define IO_TIMEOUT_AT 174
-#define RECORD_SIZE   176
-#define HOSTS	      2000
+#define MAGIC	       0x12212010U
+#define SECTOR_AT      12
+#define NAME_AT	       56
+#define NAME_SIZE      48
+#define TIMESTAMP_AT   152
+#define IO_TIMEOUT_AT  174
+#define RECORD_SIZE    176
+#define HOSTS	       2000
+#define IO_TIMEOUT_MAX 200 /* s; more is no record of a host that renews */
 /*
  * struct rindex_header and struct rindex_entry (src/rindex_disk.h): the header in a sector of its
  * own, then entries.
@@ -72,7 +73,7 @@ int vmha_lockspace_judge(const void *before, const void *after, size_t len, cons
 		if (number(now + TIMESTAMP_AT, 8) == 0 || number(now, 4) != MAGIC) {
 			continue;
 		}
-		if (io_timeout_s > hosts.io_timeout_s) {
+		if (io_timeout_s > hosts.io_timeout_s && io_timeout_s <= IO_TIMEOUT_MAX) {
 			hosts.io_timeout_s = io_timeout_s;
 		}
 		if (renews || hosts.life == VMHA_LOCKSPACE_FREE) {
