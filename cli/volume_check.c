@@ -183,6 +183,9 @@ static bool record_check(struct check *c)
 
 static void space_check(struct check *c)
 {
+	/* gfs2_grow would take the leases at its end for free space */
+	const char *remedy =
+		strcmp(c->record.type, "gfs2") == 0 ? "make room" : "make room, or let it grow";
 	char path[VMHA_PATH_SIZE];
 	unsigned long long bytes;
 	struct statvfs st;
@@ -195,10 +198,10 @@ static void space_check(struct check *c)
 	}
 	bytes = (unsigned long long)st.f_bavail * st.f_frsize;
 	if (bytes < SPACE_FAIL_BYTES) {
-		vmha_node_say(&c->rep, VMHA_NODE_FAIL, "space", "make room, or let it grow",
+		vmha_node_say(&c->rep, VMHA_NODE_FAIL, "space", remedy,
 			      "only %llu MiB are free: not enough for another role", bytes >> 20);
 	} else if (st.f_bavail < st.f_blocks / 100 * SPACE_WARN_PERCENT) {
-		vmha_node_say(&c->rep, VMHA_NODE_WARN, "space", "make room, or let it grow",
+		vmha_node_say(&c->rep, VMHA_NODE_WARN, "space", remedy,
 			      "less than %d %% are free (%llu MiB)", SPACE_WARN_PERCENT,
 			      bytes >> 20);
 	} else {
