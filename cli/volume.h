@@ -27,6 +27,9 @@ int vmha_volume_move(int argc, char **argv, struct vmha_err **err);
 json_t *vmha_volume_owner_json(const char *volume, const char *lock,
 			       const struct vmha_nodes *nodes);
 
+/** Read a block of @path in another process: storage that hangs would hang this command, beyond any
+ * signal. @return 0, whatever else is wrong with it; -ETIMEDOUT */
+int vmha_volume_answers(const char *path, const char *volume, struct vmha_err **err);
 /** Take the volume's admin lock as a command does: bounded, and it says whom it waits for.
  * @return 0; -ETIMEDOUT the volume's storage, or who has the lock, does not answer */
 int vmha_volume_command_lock(const char *volume, struct vmha_volume_guard *guard,
@@ -63,7 +66,10 @@ struct volume_new {
 int vmha_volume_args_read(int argc, char **argv, struct volume_new *v, struct vmha_err **err);
 /** Is name and place free, in the cluster's configuration and in this node's sanlock? */
 int vmha_volume_names_check(const struct volume_new *v, struct vmha_err **err);
-/** Take back all that was made, in reverse order; what cannot be is said. */
+/** @return 0; -EBUSY roles of the cluster are on it, named in @err */
+int vmha_volume_roles_refuse(const struct volume_new *v, struct vmha_err **err);
+/** Take back all that was made, in reverse order; what cannot be is said. Nothing is, once somebody
+ * has put VMs onto it. */
 void vmha_volume_undo(struct volume_new *v);
 /**
  * Has nobody joined the volume mounted at @dir, of any cluster?

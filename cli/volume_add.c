@@ -141,7 +141,7 @@ static int volume_find(struct volume_new *v, struct vmha_err **err)
 				    v->name);
 }
 
-static int roles_refuse(const struct volume_new *v, struct vmha_err **err)
+int vmha_volume_roles_refuse(const struct volume_new *v, struct vmha_err **err)
 {
 	vmha_autoprimitives struct vmha_pcmk_primitives *vms = NULL;
 	vmha_autostr struct vmha_str names = { 0 };
@@ -245,7 +245,7 @@ static int roles_look(struct volume_new *v, bool destroying, struct vmha_err **e
 		return vmha_err_set(err, r, "%s; --force removes it all the same",
 				    vmha_err_text(why));
 	}
-	r = roles_refuse(v, err);
+	r = vmha_volume_roles_refuse(v, err);
 	if (r == 0 && destroying && !v->force) {
 		r = vmha_volume_load(v->name, VMHA_VOLUME_RECORD, &rec, err);
 		r = r < 0 ? r : definitions_refuse(v, err);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,28 +178,74 @@ int vmha_volume_names_check(const struct volume_new *v, struct vmha_err **err)
 	return r < 0 ? r : sanlock_check(v, err);
 }
 
-static void storage_undo(struct volume_new *v)
+/* @return false: not all of it, and that was said */
+static bool storage_undo(struct volume_new *v)
 {
 	vmha_autoerr struct vmha_err *why = NULL;
+	int r;
 
 	if (v->type == VMHA_VOLUME_TYPE_DIR) {
 		if (v->files_made) {
 			vmha_volume_storage_remove(v->path);
 		}
-		return;
+		return true;
 	}
-	if (vmha_volume_device_undo(v, &why) < 0) {
+	r = vmha_volume_device_undo(v, &why);
+	if (r < 0) {
 		vmha_output_warn("%s could not be given back as it was (%s)", v->device,
 				 vmha_err_text(why));
 	}
 	vmha_volume_dlm_undo(v);
+	return r == 0;
+}
+
+/*
+ *   this command, on A                       an administrator on B, which has joined
+ *   waits for C to join
+ *                                            copies an image to the volume, adds a role
+ *   C cannot: wiping it would lose that
+ *
+ * @return @text what has come onto it; "" nothing
+ */
+static const char *in_use_by(const struct volume_new *v, char *text, size_t size)
+{
+	vmha_autoerr struct vmha_err *why = NULL;
+	vmha_autodir DIR *dir = NULL;
+	char path[VMHA_PATH_SIZE];
+	struct dirent *e;
+
+	*text = '\0';
+	if (vmha_volume_roles_refuse(v, &why) < 0) {
+		(void)snprintf(text, size, "%s", vmha_err_text(why));
+		return text;
+	}
+	vmha_volume_path(v->name, VMHA_VOLUME_DIR, path);
+	dir = v->formatted && vmha_volume_load(v->name, VMHA_VOLUME_JOINED,
+					       &(struct vmha_joined_record){ 0 }, NULL) == 0
+		      ? opendir(path)
+		      : NULL;
+	while (dir && !*text && (e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    strcmp(e->d_name, VMHA_VOLUME_META) != 0) {
+			(void)snprintf(text, size, "%s is there", e->d_name);
+		}
+	}
+	return text;
 }
 
 /* In reverse order; what cannot be undone is said, with how to do it by hand. */
 void vmha_volume_undo(struct volume_new *v)
 {
 	vmha_autoerr struct vmha_err *why = NULL;
+	char use[512];
 
+	if (v->configured && *in_use_by(v, use, sizeof(use))) {
+		vmha_output_warn(
+			"volume %s is kept, for it is used by now: %s; what keeps nodes out "
+			"of it: vmha volume check %s",
+			v->name, use, v->name);
+		return;
+	}
 	if (v->configured && vmha_volume_resource_remove(v->name, &why) < 0) {
 		vmha_output_warn("resource %s-clone could not be removed (%s): stop and delete it, "
 				 "then %s %s",
@@ -209,8 +256,9 @@ void vmha_volume_undo(struct volume_new *v)
 				 *v->device ? v->device : v->path);
 		return;
 	}
-	storage_undo(v);
-	vmha_output_warn("all that was made has been undone");
+	if (storage_undo(v)) {
+		vmha_output_warn("all that was made has been undone");
+	}
 }
 
 /* Storage with lockspace, leases and record on it, and mounted nowhere that it will not stay. */

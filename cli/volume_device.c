@@ -105,17 +105,25 @@ static int device_look(struct volume_new *v, struct vmha_device *d, char *cluste
 
 /* Another cluster may have it, of which this node knows nothing but what renews on the device: not
  * even --force takes that. */
-static int others_check(const struct volume_new *v, struct vmha_err **err)
+static int others_check(const struct volume_new *v, const struct vmha_device *d,
+			struct vmha_err **err)
 {
 	vmha_autoerr struct vmha_err *why = NULL;
 	struct vmha_leases_record leases;
-	int r;
+	int r = vmha_lease_header_read(d, &leases, &why);
 
-	if (vmha_lease_header_read(v->device, &leases, NULL) < 0) {
+	if (r == -ENOENT) {
 		return 0;
 	}
+	if (r < 0) {
+		return vmha_err_set(err, r,
+				    "%s; whether another cluster has it cannot be told: if nobody "
+				    "does, erase it (dd if=/dev/zero of=%s bs=64K count=1)",
+				    vmha_err_text(why), v->device);
+	}
 	r = vmha_volume_foreign_device_check(v->device, &leases, v->force, &why);
-	if (r == -EBUSY || (r < 0 && !v->force)) {
+	/* nobody renews in what is no lockspace any more: wipefs leaves the header */
+	if (r == -EBUSY || (r < 0 && r != -EBADMSG && !v->force)) {
 		return vmha_err_set(err, r, "%s: %s", v->device, vmha_err_text(why));
 	}
 	return 0;
@@ -149,7 +157,7 @@ static int gfs2_check(struct volume_new *v, struct vmha_err **err)
 				    v->device, v->gfs2.table);
 	}
 	r = vmha_device_check(&d, v->force, err);
-	return r < 0 ? r : others_check(v, err);
+	return r < 0 ? r : others_check(v, &d, err);
 }
 
 int vmha_volume_device_check(struct volume_new *v, struct vmha_err **err)
@@ -159,7 +167,8 @@ int vmha_volume_device_check(struct volume_new *v, struct vmha_err **err)
 	r = r < 0 ? r : vmha_mount_options_check(v->type, v->options, err);
 	r = r < 0 ? r : place_take(v, err);
 	if (r == 0 && v->type == VMHA_VOLUME_TYPE_GFS2) {
-		r = gfs2_check(v, err);
+		r = vmha_volume_answers(v->device, v->name, err);
+		r = r < 0 ? r : gfs2_check(v, err);
 	}
 	return r;
 }
@@ -182,8 +191,15 @@ int vmha_volume_device_leases(struct volume_new *v, struct vmha_err **err)
 {
 	struct vmha_leases_record *rec = &v->leases;
 	vmha_autoerr struct vmha_err *why = NULL;
-	int r = vmha_lease_header_read(v->device, rec, &why);
+	struct vmha_device d;
+	int r = vmha_device_read(v->device, &d, err);
+	bool erased;
 
+	if (r < 0) {
+		return r;
+	}
+	r = vmha_lease_header_read(&d, rec, &why);
+	erased = r > 0;
 	if (r == -ENOENT) {
 		return vmha_err_set(err, r, "%s holds no volume: 'vmha volume create' makes one",
 				    v->device);
@@ -201,24 +217,33 @@ int vmha_volume_device_leases(struct volume_new *v, struct vmha_err **err)
 	}
 	v->io_timeout_s = (unsigned int)rec->io_timeout_s;
 	memcpy(v->id, rec->id, sizeof(v->id));
-	return vmha_volume_foreign_device_check(v->device, rec, v->force, err);
+	r = vmha_volume_foreign_device_check(v->device, rec, v->force, err);
+	if (r == 0 && erased) {
+		r = vmha_lease_header_write(v->device, rec, err);
+	}
+	return r;
 }
 
-/* --force takes a file system of this very name: but never one that is a volume. */
+/* --force takes a file system of this very name, but never one that is a volume; only the record in
+ * it tells, and mkfs.gfs2 writes what names it last: what was interrupted before is not found here.
+ */
 static int finished_check(struct volume_new *v, struct vmha_err **err)
 {
-	struct vmha_leases_record leases;
+	vmha_autoerr struct vmha_err *why = NULL;
 	struct vmha_volume_record rec;
 	struct vmha_device d;
 	int r = vmha_device_read(v->device, &d, err);
 
-	if (r < 0 || !vmha_str_eq(d.type, "gfs2") || !vmha_str_eq(d.label, v->gfs2.table) ||
-	    vmha_lease_header_read(v->device, &leases, NULL) < 0 ||
-	    !vmha_str_eq(leases.id, d.uuid)) {
-		return r; /* interrupted before it had leases */
+	if (r < 0 || !vmha_str_eq(d.type, "gfs2") || !vmha_str_eq(d.label, v->gfs2.table)) {
+		return r;
 	}
-	if (mount_here(v, NULL) < 0) {
-		return 0; /* mkfs itself was interrupted */
+	r = mount_here(v, &why);
+	if (r < 0) {
+		return vmha_err_set(err, r,
+				    "%s holds the GFS2 %s, which cannot be mounted to see whether "
+				    "it is a volume (%s): put that right, or, if nobody needs its "
+				    "VMs, wipe it first (wipefs -a %s)",
+				    v->device, v->gfs2.table, vmha_err_text(why), v->device);
 	}
 	r = vmha_volume_load_at(v->path, &rec, NULL);
 	if (vmha_volume_device_release(v, err) < 0) {
@@ -247,6 +272,11 @@ static int mkfs_run(struct volume_new *v, struct vmha_err **err)
 	if (r < 0 || !journals || !mib || !blocks) {
 		return r < 0 ? r : vmha_err_set(err, -ENOMEM, "out of memory");
 	}
+	/* mkfs leaves signatures at the end of the device, by which it would be taken for theirs */
+	r = vmha_device_wipe(v->device, err);
+	if (r < 0) {
+		return r;
+	}
 	v->formatted = true;
 	r = vmha_proc_check(argv, NULL, VMHA_SPAN_S(MKFS_S), NULL, err);
 	if (r == 0) {
@@ -262,6 +292,8 @@ int vmha_volume_device_prepare(struct volume_new *v, struct vmha_err **err)
 
 	if (v->type == VMHA_VOLUME_TYPE_GFS2) {
 		r = vmha_volume_dlm_need(v, err);
+		/* once more: DLM may have taken its time */
+		r = r < 0 ? r : gfs2_check(v, err);
 		r = r < 0 ? r : finished_check(v, err);
 		r = r < 0 ? r : mkfs_run(v, err);
 	}
@@ -298,7 +330,8 @@ static int wipe(struct volume_new *v, struct vmha_err **err)
 	/* half of a file system has no id yet, and was ours all the same if nothing else is there
 	 */
 	if (*d.uuid && !vmha_str_eq(d.uuid, v->id)) {
-		return 0;
+		return vmha_err_set(err, -EBUSY, "%s holds something else by now: not wiped",
+				    v->device);
 	}
 	return vmha_device_wipe(v->device, err);
 }

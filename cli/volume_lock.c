@@ -15,36 +15,33 @@ static void waits_say(const char *holder, void *data)
 			 (const char *)data);
 }
 
-/* Storage that hangs would hang this command, beyond any signal: another process asks it first. */
-static int storage_answers(const char *volume, struct vmha_err **err)
+int vmha_volume_answers(const char *path, const char *volume, struct vmha_err **err)
 {
 	vmha_autoresult struct vmha_proc_result res = { 0 };
-	char path[VMHA_PATH_SIZE];
-	vmha_autofree char *in = NULL;
-	const char *argv[] = { "dd", "of=/dev/null", "iflag=direct", "bs=4096", "count=1", NULL,
-			       NULL };
+	vmha_autofree char *in = vmha_str_printf("if=%s", path);
+	const char *const argv[] = { "dd", "of=/dev/null", "iflag=direct", "bs=4096", "count=1", in,
+				     NULL };
 
-	vmha_volume_path(volume, VMHA_VOLUME_RECORD, path);
-	in = vmha_str_printf("if=%s", path);
 	if (!in) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
-	argv[5] = in;
 	/* what else is wrong with it is told by whoever needs it */
 	if (vmha_proc_run(argv, NULL, VMHA_SPAN_S(ANSWER_S), &res, NULL) != -ETIMEDOUT) {
 		return 0;
 	}
 	return vmha_err_set(err, -ETIMEDOUT,
-			    "the storage of volume %s does not answer on this node for %d s "
-			    "('vmha volume show %s' says what is known of it)",
-			    volume, ANSWER_S, volume);
+			    "the storage of volume %s does not answer on this node for %d s (%s)",
+			    volume, ANSWER_S, path);
 }
 
 int vmha_volume_command_lock(const char *volume, struct vmha_volume_guard *guard,
 			     struct vmha_err **err)
 {
-	int r = storage_answers(volume, err);
+	char path[VMHA_PATH_SIZE];
+	int r;
 
+	vmha_volume_path(volume, VMHA_VOLUME_RECORD, path);
+	r = vmha_volume_answers(path, volume, err);
 	guard->waits = waits_say;
 	guard->data = (void *)(uintptr_t)volume;
 	return r < 0 ? r : vmha_volume_lock(volume, VMHA_LOCK_WAIT_S, guard, err);

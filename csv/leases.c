@@ -6,7 +6,9 @@
 
 #include "csv/csv.h"
 #include "lib/base/file.h"
+#include "lib/base/log.h"
 #include "lib/base/str.h"
+#include "lib/port/device.h"
 #include "lib/port/lease_header.h"
 
 enum { AT_LOCKSPACE, AT_INDEX, AT_MAX, AT_IO_TIMEOUT };
@@ -15,16 +17,31 @@ enum { AT_LOCKSPACE, AT_INDEX, AT_MAX, AT_IO_TIMEOUT };
 static int ask_header(const struct csv_params *p, struct csv_answer *answer, struct vmha_err **err)
 {
 	struct vmha_leases_record rec;
-	int r = vmha_lease_header_read(p->device, &rec, err);
+	struct vmha_device device;
+	int r = vmha_device_read(p->device, &device, err);
+	bool erased;
 
+	r = r < 0 ? r : vmha_lease_header_read(&device, &rec, err);
 	if (r < 0) {
 		return r;
 	}
+	erased = r > 0;
 	if (!vmha_str_eq(rec.name, p->volume) || (p->id && !vmha_str_eq(rec.id, p->id))) {
 		return vmha_err_set(err, -EBADMSG,
 				    "the leases on %s are of volume %s (id %s), not of this one: "
 				    "wrong device?",
 				    p->device, rec.name, rec.id);
+	}
+	if (erased) {
+		/* all nodes that start write the same */
+		r = vmha_lease_header_write(p->device, &rec, err);
+		if (r < 0) {
+			return r;
+		}
+		vmha_log(VMHA_LOG_WARNING,
+			 "volume=%s the header of %s that says where the leases lie was erased, as "
+			 "fsck.gfs2 does: written again from its copy",
+			 p->volume, p->device);
 	}
 	answer->value[AT_LOCKSPACE] = rec.lockspace_offset;
 	answer->value[AT_INDEX] = rec.index_offset;

@@ -39,9 +39,9 @@ static int ask_device(const struct csv_params *p, struct csv_answer *answer, str
 	(void)answer;
 	r = r < 0 ? r : vmha_device_read(p->device, &device, err);
 	r = r < 0 ? r : vmha_gfs2_is(&device, cluster, p->volume, p->id, err);
-	r = r < 0 ? r : vmha_lease_header_read(p->device, &leases, err);
+	r = r < 0 ? r : vmha_lease_header_read(&device, &leases, err);
 	/* mounted first, a file system whose end is missing here would fail on all nodes */
-	return r < 0 ? r : vmha_device_size_check(&device, vmha_gfs2_leases_end(&leases), err);
+	return r < 0 ? r : vmha_gfs2_leases_fit(&device, &leases, err);
 }
 
 /* Run by csv_ask(). */

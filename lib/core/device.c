@@ -99,9 +99,14 @@ static int names_check(const char *cluster, const char *volume, struct vmha_err 
 }
 
 /* An area has a sector for each of 2000 hosts. */
+static uint64_t area_bytes(const struct vmha_device *d)
+{
+	return d->sector_bytes > 512 ? 8 * MIB : MIB;
+}
+
 static uint64_t leases_plan(const struct vmha_device *d, struct vmha_gfs2_plan *plan)
 {
-	uint64_t area = d->sector_bytes > 512 ? 8 * MIB : MIB;
+	uint64_t area = area_bytes(d);
 	uint64_t areas;
 
 	plan->leases_max = d->size_bytes / LEASES_PART / area;
@@ -116,6 +121,14 @@ static uint64_t leases_plan(const struct vmha_device *d, struct vmha_gfs2_plan *
 		plan->index_offset = plan->lockspace_offset + area;
 	}
 	return areas * area;
+}
+
+uint64_t vmha_gfs2_header_copy_at(const struct vmha_device *d)
+{
+	struct vmha_gfs2_plan plan = { 0 };
+
+	(void)leases_plan(d, &plan);
+	return plan.index_offset ? plan.index_offset - VMHA_GFS2_HEADER_BYTES : 0;
 }
 
 int vmha_gfs2_plan(const struct vmha_device *d, const char *cluster, const char *volume,
@@ -190,13 +203,6 @@ int vmha_gfs2_is(const struct vmha_device *d, const char *cluster, const char *v
 	return 0;
 }
 
-uint64_t vmha_gfs2_leases_end(const struct vmha_leases_record *leases)
-{
-	uint64_t area = leases->index_offset - leases->lockspace_offset;
-
-	return leases->lockspace_offset + (AREAS + leases->leases_max) * area;
-}
-
 int vmha_device_size_check(const struct vmha_device *d, uint64_t made_bytes, struct vmha_err **err)
 {
 	if (d->size_bytes >= made_bytes) {
@@ -207,4 +213,19 @@ int vmha_device_size_check(const struct vmha_device *d, uint64_t made_bytes, str
 			    "another device?",
 			    d->path, (unsigned long long)d->size_bytes,
 			    (unsigned long long)made_bytes);
+}
+
+int vmha_gfs2_leases_fit(const struct vmha_device *d, const struct vmha_leases_record *leases,
+			 struct vmha_err **err)
+{
+	uint64_t area = leases->index_offset - leases->lockspace_offset;
+
+	if (area != area_bytes(d)) {
+		return vmha_err_set(err, -EINVAL,
+				    "%s has sectors of %u bytes here, other than where the volume "
+				    "was made",
+				    d->path, d->sector_bytes);
+	}
+	return vmha_device_size_check(
+		d, leases->lockspace_offset + (AREAS + leases->leases_max) * area, err);
 }

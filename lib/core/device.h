@@ -66,9 +66,18 @@ int vmha_gfs2_plan(const struct vmha_device *d, const char *cluster, const char 
 int vmha_gfs2_is(const struct vmha_device *d, const char *cluster, const char *volume,
 		 const char *id, struct vmha_err **err);
 
-/** Bytes that a device must have for all of the leases that its header names: they lie at its end.
+#define VMHA_GFS2_HEADER_BYTES 4096
+
+/** Where the header of the leases has its copy at the end of a device of that size: behind the 2000
+ * hosts of the lockspace. @return bytes from its beginning; 0: it is too small */
+uint64_t vmha_gfs2_header_copy_at(const struct vmha_device *d);
+
+/**
+ * Are the leases that its header names on this device as this node sees it?  They lie at its end.
+ * @return 0; -ENOSPC it is smaller here; -EINVAL its sectors have another size here
  */
-uint64_t vmha_gfs2_leases_end(const struct vmha_leases_record *leases);
+int vmha_gfs2_leases_fit(const struct vmha_device *d, const struct vmha_leases_record *leases,
+			 struct vmha_err **err);
 
 /** Is it large enough for a volume that was made on @made_bytes? @param made_bytes 0: not known.
  * @return 0; -ENOSPC */

@@ -228,7 +228,7 @@ char *vmha_record_print(enum vmha_record_kind kind, const void *record)
 	vmha_autostr struct vmha_str s = { 0 };
 	const struct field *f;
 
-	(void)vmha_str_add(&s, "vmha-record=%s/1\n", kinds[kind].name);
+	(void)vmha_str_add(&s, VMHA_RECORD_MAGIC "%s/1\n", kinds[kind].name);
 	for (f = kinds[kind].fields; f->key; f++) {
 		field_print(&s, f, record);
 	}
@@ -391,7 +391,7 @@ static int body_parse(struct parse *p, char *text, struct vmha_err **err)
 	char *line = strtok_r(text, "\n", &save);
 	size_t i;
 
-	(void)snprintf(head, sizeof(head), "vmha-record=%s/1", kinds[p->kind].name);
+	(void)snprintf(head, sizeof(head), VMHA_RECORD_MAGIC "%s/1", kinds[p->kind].name);
 	if (!line || strcmp(line, head) != 0) {
 		return vmha_err_set(err, -EBADMSG, "record does not begin with %s", head);
 	}

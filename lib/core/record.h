@@ -19,6 +19,7 @@
 #define VMHA_ID_SIZE	      37
 #define VMHA_NODE_SIZE	      256
 #define VMHA_RECORD_MAX_BYTES 65536
+#define VMHA_RECORD_MAGIC     "vmha-record="
 #define VMHA_IMAGES_MAX	      32
 #define VMHA_PATH_SIZE	      1024
 

@@ -8,12 +8,18 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/str.h"
 
-#define BLOCK 4096
+#define BLOCK VMHA_GFS2_HEADER_BYTES
 
 /* away from where partition tables, LVM, RAID and boot loaders write */
 static const off_t places[] = { 16 << 10, 48 << 10 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
+
+static off_t copy_at(const struct vmha_leases_record *record)
+{
+	return (off_t)record->index_offset - BLOCK;
+}
 
 static int device_open(const char *device, int flags, char **ret_block, int *ret_fd,
 		       struct vmha_err **err)
@@ -33,40 +39,62 @@ static int device_open(const char *device, int flags, char **ret_block, int *ret
 	return 0;
 }
 
-int vmha_lease_header_read(const char *device, struct vmha_leases_record *ret_record,
+static int block_read(int fd, off_t at, char *block, const char *device, struct vmha_err **err)
+{
+	ssize_t n = pread(fd, block, BLOCK, at);
+
+	if (n != BLOCK) {
+		return vmha_err_errno(err, n < 0 ? -errno : -EIO, "cannot read %s", device);
+	}
+	block[BLOCK - 1] = '\0';
+	return 0;
+}
+
+/* Of the very GFS2 that is there: what another volume left at that place means nothing. */
+static bool copy_read(int fd, const struct vmha_device *d, char *block,
+		      struct vmha_leases_record *ret_record)
+{
+	uint64_t at = vmha_gfs2_header_copy_at(d);
+
+	return vmha_str_eq(d->type, "gfs2") && at &&
+	       block_read(fd, (off_t)at, block, d->path, NULL) == 0 &&
+	       vmha_record_parse(VMHA_RECORD_LEASES, block, ret_record, NULL) == 0 &&
+	       vmha_str_eq(ret_record->id, d->uuid) && copy_at(ret_record) == (off_t)at;
+}
+
+int vmha_lease_header_read(const struct vmha_device *d, struct vmha_leases_record *ret_record,
 			   struct vmha_err **err)
 {
 	vmha_autofree char *block = NULL;
 	vmha_autoclose int fd = -1;
 	bool any = false;
 	size_t i;
-	int r = device_open(device, O_RDONLY, &block, &fd, err);
+	int r = device_open(d->path, O_RDONLY, &block, &fd, err);
 
 	for (i = 0; r == 0 && i < PLACES; i++) {
-		ssize_t n = pread(fd, block, BLOCK, places[i]);
-
-		if (n != BLOCK) {
-			return vmha_err_errno(err, n < 0 ? -errno : -EIO, "cannot read %s", device);
-		}
-		block[BLOCK - 1] = '\0';
-		any = any || *block;
-		if (vmha_record_parse(VMHA_RECORD_LEASES, block, ret_record, NULL) == 0) {
+		r = block_read(fd, places[i], block, d->path, err);
+		if (r == 0 && vmha_record_parse(VMHA_RECORD_LEASES, block, ret_record, NULL) == 0) {
 			return 0;
 		}
+		any = any || vmha_str_starts(block, VMHA_RECORD_MAGIC);
 	}
 	if (r < 0) {
 		return r;
 	}
+	if (copy_read(fd, d, block, ret_record)) {
+		return 1;
+	}
 	return any ? vmha_err_set(err, -EBADMSG,
 				  "the header of %s that says where its leases lie is damaged",
-				  device)
-		   : vmha_err_set(err, -ENOENT, "%s has no leases of a volume", device);
+				  d->path)
+		   : vmha_err_set(err, -ENOENT, "%s has no leases of a volume", d->path);
 }
 
 int vmha_lease_header_write(const char *device, const struct vmha_leases_record *record,
 			    struct vmha_err **err)
 {
 	vmha_autofree char *text = vmha_record_print(VMHA_RECORD_LEASES, record);
+	const off_t all[] = { copy_at(record), places[0], places[1] };
 	vmha_autofree char *block = NULL;
 	vmha_autoclose int fd = -1;
 	size_t i;
@@ -79,8 +107,8 @@ int vmha_lease_header_write(const char *device, const struct vmha_leases_record 
 	if (r == 0) {
 		memcpy(block, text, strlen(text) + 1);
 	}
-	for (i = 0; r == 0 && i < PLACES; i++) {
-		ssize_t n = pwrite(fd, block, BLOCK, places[i]);
+	for (i = 0; r == 0 && i < sizeof(all) / sizeof(all[0]); i++) {
+		ssize_t n = pwrite(fd, block, BLOCK, all[i]);
 
 		if (n != BLOCK || fdatasync(fd) < 0) {
 			return vmha_err_errno(err, n >= 0 && n < BLOCK ? -EIO : -errno,

@@ -106,6 +106,23 @@ static void journals_fit_nodes_and_device(void)
 	}
 }
 
+/* On this node, and on one that sees the device smaller or with other sectors. */
+static void fits(const struct vmha_device *d, const struct vmha_gfs2_plan *plan, uint64_t end)
+{
+	const struct vmha_leases_record rec = { .lockspace_offset = plan->lockspace_offset,
+						.index_offset = plan->index_offset,
+						.leases_max = plan->leases_max };
+	struct vmha_device other = *d;
+
+	CHECK_INT(vmha_gfs2_leases_fit(d, &rec, NULL), 0);
+	CHECK_INT(vmha_gfs2_header_copy_at(d), rec.index_offset - VMHA_GFS2_HEADER_BYTES);
+	other.size_bytes = end - 1;
+	CHECK_INT(vmha_gfs2_leases_fit(&other, &rec, NULL), -ENOSPC);
+	other = *d;
+	other.sector_bytes = d->sector_bytes == 512 ? 4096 : 512;
+	CHECK_INT(vmha_gfs2_leases_fit(&other, &rec, NULL), -EINVAL);
+}
+
 static void the_end_is_kept_for_leases(void)
 {
 	static const struct {
@@ -133,11 +150,7 @@ static void the_end_is_kept_for_leases(void)
 		CHECK_INT(plan.index_offset, plan.lockspace_offset + rows[i].area);
 		/* two areas of the index, then the leases; all of it is on the device */
 		end = plan.index_offset + (2 + plan.leases_max) * rows[i].area;
-		CHECK_INT(vmha_gfs2_leases_end(&(struct vmha_leases_record){
-				  .lockspace_offset = plan.lockspace_offset,
-				  .index_offset = plan.index_offset,
-				  .leases_max = plan.leases_max }),
-			  end);
+		fits(&d, &plan, end);
 		CHECK(end <= d.size_bytes && end + 2 * rows[i].area > d.size_bytes);
 	}
 }

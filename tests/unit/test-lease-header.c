@@ -2,6 +2,7 @@
 /* The header of a device whose leases lie outside of its file system; a file is the device. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,9 +13,12 @@
 static const struct vmha_leases_record OUT = { .name = "vol1",
 					       .id = "an-id",
 					       .io_timeout_s = 10,
-					       .lockspace_offset = 1000ULL << 20,
-					       .index_offset = 1001ULL << 20,
+					       .lockspace_offset = 997ULL << 20,
+					       .index_offset = 998ULL << 20,
 					       .leases_max = 24 };
+
+/* 1 GiB, as a GFS2 with its leases from 997 MiB on. */
+static struct vmha_device d;
 
 static const char *device(void)
 {
@@ -22,8 +26,20 @@ static const char *device(void)
 	vmha_autoclose int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	CHECK(fd >= 0);
-	CHECK_INT(ftruncate(fd, 1 << 20), 0);
+	CHECK_INT(ftruncate(fd, 1 << 30), 0);
+	d = (struct vmha_device){ .size_bytes = 1 << 30, .sector_bytes = 512, .type = "gfs2" };
+	(void)snprintf(d.path, sizeof(d.path), "%s", path);
+	(void)snprintf(d.uuid, sizeof(d.uuid), "%s", OUT.id);
 	return path;
+}
+
+/* As fsck.gfs2 does. */
+static void erase(const char *path)
+{
+	static const char zeros[VMHA_LEASE_HEADER_ROOM];
+	vmha_autoclose int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	CHECK_INT(pwrite(fd, zeros, sizeof(zeros), 0), (ssize_t)sizeof(zeros));
 }
 
 static void scratch(const char *path, off_t at)
@@ -34,12 +50,12 @@ static void scratch(const char *path, off_t at)
 	CHECK_INT(fsync(fd), 0);
 }
 
-static void read_is(const char *path, int want, const char *why)
+static void read_is(int want, const char *why)
 {
 	vmha_autoerr struct vmha_err *err = NULL;
 	struct vmha_leases_record in = { 0 };
 
-	CHECK_INT(vmha_lease_header_read(path, &in, &err), want);
+	CHECK_INT(vmha_lease_header_read(&d, &in, &err), want);
 	if (want < 0) {
 		CHECK_HAS(vmha_err_text(err), why);
 		return;
@@ -56,16 +72,42 @@ static void one_of_two_is_enough(void)
 {
 	const char *path = device();
 
-	read_is(path, -ENOENT, "has no leases of a volume");
+	read_is(-ENOENT, "has no leases of a volume");
 	CHECK_INT(vmha_lease_header_write(path, &OUT, NULL), 0);
-	read_is(path, 0, NULL);
+	read_is(0, NULL);
 	scratch(path, (16 << 10) + 40);
-	read_is(path, 0, NULL);
+	read_is(0, NULL);
 	scratch(path, (48 << 10) + 40);
-	read_is(path, -EBADMSG, "is damaged");
+	read_is(1, NULL);
+	scratch(path, (998 << 20) - 4096 + 40);
+	read_is(-EBADMSG, "is damaged");
 }
 
-static void only_the_room_before_gfs2_is_written(void)
+static void fsck_leaves_the_copy(void)
+{
+	const char *path = device();
+
+	CHECK_INT(vmha_lease_header_write(path, &OUT, NULL), 0);
+	erase(path);
+	read_is(1, NULL);
+	/* another file system: that copy is of a volume that was there */
+	(void)snprintf(d.uuid, sizeof(d.uuid), "another");
+	read_is(-ENOENT, "has no leases of a volume");
+	(void)snprintf(d.type, sizeof(d.type), "ext4");
+	read_is(-ENOENT, "has no leases of a volume");
+}
+
+/* What is at these places on a device that never was a volume. */
+static void other_data_is_no_header(void)
+{
+	const char *path = device();
+
+	scratch(path, 16 << 10);
+	scratch(path, 48 << 10);
+	read_is(-ENOENT, "has no leases of a volume");
+}
+
+static void nothing_of_gfs2_is_written(void)
 {
 	const char *path = device();
 	char block[4096];
@@ -74,8 +116,9 @@ static void only_the_room_before_gfs2_is_written(void)
 
 	CHECK_INT(vmha_lease_header_write(path, &OUT, NULL), 0);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	for (at = 0; at < 1 << 20; at += (off_t)sizeof(block)) {
-		bool ours = at == 16 << 10 || at == 48 << 10;
+	for (at = 0; at < 1 << 30;
+	     at += at < 1 << 20 || at >= 996 << 20 ? (off_t)sizeof(block) : 1 << 20) {
+		bool ours = at == 16 << 10 || at == 48 << 10 || at == (998 << 20) - 4096;
 
 		CHECK_INT(pread(fd, block, sizeof(block), at), (ssize_t)sizeof(block));
 		CHECK_INT(block[0] != 0, ours);
@@ -85,12 +128,13 @@ static void only_the_room_before_gfs2_is_written(void)
 
 static void a_device_that_is_not_there(void)
 {
-	read_is(unit_path("none"), -ENOENT, "cannot open");
+	(void)snprintf(d.path, sizeof(d.path), "%s", unit_path("none"));
+	read_is(-ENOENT, "cannot open");
 }
 
 static const struct unit_test tests[] = {
-	UNIT_TEST(one_of_two_is_enough),
-	UNIT_TEST(only_the_room_before_gfs2_is_written),
+	UNIT_TEST(one_of_two_is_enough),       UNIT_TEST(fsck_leaves_the_copy),
+	UNIT_TEST(other_data_is_no_header),    UNIT_TEST(nothing_of_gfs2_is_written),
 	UNIT_TEST(a_device_that_is_not_there),
 };
 UNIT_MAIN(tests)

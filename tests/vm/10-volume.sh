@@ -98,6 +98,26 @@ await 240 "$OWNER back in the volume" vm_volume_on 3
 vm_volume_good
 vm_one_coordinator
 
+header() {
+	on node1 dd if=/dev/disk/by-id/lun1 bs=4096 skip=4 count=1 iflag=direct status=none | grep -aq '^vmha-record=leases'
+}
+
+checked_by_fsck() {
+	on node3 fsck.gfs2 -y /dev/disk/by-id/lun1 >"$WORK/fsck.log" 2>&1 || (($? < 4)) || fail "fsck.gfs2: $(tail -n 3 "$WORK/fsck.log")"
+	! header || fail "fsck.gfs2 leaves the header: nothing is tried here"
+}
+
+step "fsck.gfs2 erases what is before the file system: it is written again"
+header || fail "no header on the device"
+cluster crm_resource --resource "$VOLUME-clone" --meta --set-parameter target-role --parameter-value Stopped
+settled 120
+checked_by_fsck
+cluster crm_resource --resource "$VOLUME-clone" --meta --delete-parameter target-role
+await 120 "the volume on all nodes" vm_volume_on 3
+header || fail "the header was not written again"
+[[ $(on node2 cat "$DIR/after") == after ]] || fail "the volume has lost what was on it"
+vm_volume_good
+
 step "out of the cluster, and in again from another node"
 AT=/dev/disk/by-id/lun1:$(vm_volume_value .leases_at.lockspace_offset)
 START=$(now_ms)
@@ -108,6 +128,9 @@ on node2 sanlock client add_lockspace -s "$VOLUME:7:$AT" >"$WORK/foreign.log" 2>
 vm_refused 'host id 7 renews' node3 vmha volume add "$VOLUME" --type gfs2 --device /dev/disk/by-id/lun1 --force
 vm_refused 'host id 7 renews' node1 vmha volume create other --type gfs2 --device /dev/disk/by-id/lun1 --force
 on node2 sanlock client rem_lockspace -s "$VOLUME:7:$AT" >"$WORK/foreign.log" 2>&1 || fail "host 7: $(cat "$WORK/foreign.log")"
+checked_by_fsck
+vm_refused 'all of it' node1 vmha volume create "$VOLUME" --type gfs2 --device /dev/disk/by-id/lun1 --force
+! header || fail "a refused create has written to the device"
 START=$(now_ms)
 on node3 vmha volume add "$VOLUME" --type gfs2 --device /dev/disk/by-id/lun1 >"$WORK/add.log" 2>&1 || fail "volume add: $(cat "$WORK/add.log")"
 figure "volume_add_ms=$(($(now_ms) - START))"
