@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vmha-test: timeout=1200 weight=3 lab=vm
-# Storage of one node is taken away: it hangs on a node without VMs, the disk is pulled from under a VM.
+# Storage of one node is taken away: it hangs on a node without VMs, the disk is pulled from under a VM, GFS2
+# gives itself up.
 # That node is fenced, and only that one; the others write on within its recovery; the VM runs elsewhere.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -110,5 +111,22 @@ figure "$CASE: vm_elsewhere_ms=$(($(now_ms) - START))"
 pauses "$OWNER"
 renewed "$OWNER"
 back "$OWNER"
+
+CASE="withdrawal"
+step "$CASE"
+OWNER=$(role_place "$VM")
+VICTIM=$(node_other "$OWNER")
+cluster_from "$OWNER"
+# shellcheck disable=SC2046 # a list
+pulse_start $(node_others "$VICTIM")
+vm_mark
+START=$(now_ms)
+on "$VICTIM" sh -c "setsid -f sh -c 'echo 1 >/sys/fs/gfs2/*:$VOLUME/withdraw' </dev/null >/dev/null 2>&1"
+fenced_alone "$VICTIM"
+cluster grep -rqs "GFS2 has withdrawn here after an I/O error or damage" /var/log/pacemaker || fail "why it was fenced is not told"
+pauses "$VICTIM"
+renewed "$VICTIM"
+[[ $(role_place "$VM") == "$OWNER" ]] || fail "$VM has left $OWNER"
+back "$VICTIM"
 vm_role_remove "$VM"
 vm_volume_good
