@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=1200 weight=2 lab=vm
+# vmha-test: timeout=1200 weight=3 lab=vm
 # A cluster of two nodes: both write to a GFS2 volume, a role on it moves live and quick and its lease follows.
 # A third node joins the cluster and has the volume by itself, with a journal that its coordinator adds.
 # shellcheck source=tests/vm/lib.sh

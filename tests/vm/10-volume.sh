@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=1200 weight=2 lab=vm
+# vmha-test: timeout=1200 weight=3 lab=vm
 # A GFS2 volume by the product's own commands: made, refused where something is, written by all nodes, its
 # coordinator moved, lost with its node and followed by another; a role's removed directory holds up no
 # node that leaves; taken out of the cluster and brought in again.

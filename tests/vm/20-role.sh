@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=1200 weight=2 lab=vm
+# vmha-test: timeout=1200 weight=3 lab=vm
 # A role on qcow2 on GFS2 (on raw: 05-two-nodes): a nested guest that counts on its disk, moved live and
 # quick, also while clocks jump; its lease follows, its count goes on; cache modes that could lose what the
 # guest wrote are refused.

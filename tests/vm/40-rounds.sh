@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=3600 weight=2 lab=vm
+# vmha-test: timeout=3600 weight=3 lab=vm
 # All nodes add and remove the same few roles at once, round after round; in some rounds one of them loses its
 # power in the middle.  Whatever was cut short: each name is a whole role or none, in every place that knows it.
 # VMHA_TEST_ROUNDS=50 for many, VMHA_TEST_SEED=N for the same ones again.

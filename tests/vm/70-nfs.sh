@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 weight=2 lab=vm
+# vmha-test: timeout=900 weight=3 lab=vm
 # A volume of type nfs, node3 exports it: what cannot be mounted is refused at once and leaves nothing; all
 # nodes write it; a role on it is moved live and quick, its lease follows; its guest goes on over a restart
 # of the server; the volume is removed.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 weight=2 lab=vm
+# vmha-test: timeout=900 weight=3 lab=vm
 # A disk with sectors of 4 KiB: a volume that one node sees smaller than the others is refused and undone;
 # then all write to it, and a role on it moves with its lease.
 # shellcheck source=tests/vm/lib.sh

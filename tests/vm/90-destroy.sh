@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 weight=2 lab=vm
+# vmha-test: timeout=900 weight=3 lab=vm
 # A GFS2 volume is taken away for good: not while it has roles, nor definitions of any; then nothing is left
 # on its device, and another volume is made on it.
 # shellcheck source=tests/vm/lib.sh
