@@ -39,6 +39,7 @@ change_judge() {
 		LOST=$((LOST + 1))
 	elif ((status == 1)) && { [[ -n $2 ]] || grep -qE "$KNOWN" "$WORK/change.$1"; }; then
 		REFUSED=$((REFUSED + 1))
+		grep '^vmha: ' "$WORK/change.$1" | tail -n 1 >>"$WORK/refused"
 	else
 		fail "round $ROUND, $1: status $status: $(cat "$WORK/change.$1")"
 	fi
@@ -160,7 +161,8 @@ await 300 "all nodes in the volume" vm_volume_on 3
 look 240
 sed -n 's/^figure: //p' "$WORK/witness" | while read -r LINE; do figure "$LINE"; done
 figure "changes: $DONE done, $REFUSED refused, $LOST lost with their node; $POWER_OFFS power-offs"
-((DONE > ROUNDS)) || fail "hardly anything was done"
+sort "$WORK/refused" 2>/dev/null | uniq -c | while read -r LINE; do figure "refused: ${LINE:0:120}"; done
+((DONE * 2 >= ROUNDS)) || fail "hardly anything was done"
 
 for NAME in "${NAMES[@]}"; do
 	! on node1 test -e "$DIR/$NAME" || vm_role_remove "$NAME"
