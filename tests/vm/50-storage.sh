@@ -121,7 +121,10 @@ cluster_from "$OWNER"
 pulse_start $(node_others "$VICTIM")
 vm_mark
 START=$(now_ms)
-on "$VICTIM" sh -c "setsid -f sh -c 'echo 1 >/sys/fs/gfs2/*:$VOLUME/withdraw' </dev/null >/dev/null 2>&1"
+# the kernel's own way to try it; it waits until the others have recovered the journal
+on "$VICTIM" sh -c "echo /sys/fs/gfs2/*:$VOLUME/withdraw" >"$WORK/withdraw"
+on "$VICTIM" test -w "$(<"$WORK/withdraw")" || fail "no file to withdraw by: $(<"$WORK/withdraw")"
+on "$VICTIM" sh -c "setsid -f sh -c 'echo 1 >$(<"$WORK/withdraw")' </dev/null >/dev/null 2>&1"
 fenced_alone "$VICTIM"
 cluster grep -rqs "GFS2 has withdrawn here after an I/O error or damage" /var/log/pacemaker || fail "why it was fenced is not told"
 pauses "$VICTIM"
