@@ -82,4 +82,15 @@ fake "$top/tests/build/alone.sh" 'timeout=20 weight=3' \
 	'touch "$VMHA_BUILD/alone"; (($(nice) < 19)) || exit 1; '"$until"'sum ]]; do sleep 0.1; done'
 expect 0 '3 passed, 0 failed' sum sum2 alone
 rm "$top/tests/build"/*.sh
+# slots that get free one by one are kept for one that wants two
+mkdir "$top/tests/vm"
+for i in 1 2 3; do
+	fake "$top/tests/lint/slot$i.sh" 'timeout=20' "sleep $i"
+done
+# shellcheck disable=SC2016
+fake "$top/tests/vm/two.sh" 'timeout=20 weight=2 lab=vm' 'touch "$VMHA_BUILD/two"'
+# shellcheck disable=SC2016
+fake "$top/tests/build/one.sh" 'timeout=20' '[[ -e $VMHA_BUILD/two ]]'
+expect 0 '5 passed, 0 failed' 'slot?' two one
+rm "$top/tests/build/one.sh" "$top/tests/vm/two.sh" "$top/tests/lint"/slot?.sh
 lint_end
