@@ -9,7 +9,6 @@
 #include "lib/base/log.h"
 
 #define LEAVE_MIN_S 12
-#define UMOUNT_S    40
 
 static void records_forget(const char *volume)
 {
@@ -46,16 +45,17 @@ static enum vmha_ocf refuse_users(const struct csv_params *p)
 	return OCF_SUCCESS;
 }
 
-/* A daemon that hangs must leave time to unmount: a stop that fails has this node fenced. */
-static struct vmha_mono leave_deadline(const struct csv_params *p)
+/*
+ * A daemon that hangs, or waits for storage that is silent, must leave time to unmount: a stop that
+ * fails has this node fenced. It releases a lease by a read and a write.
+ */
+static struct vmha_mono leave_deadline(const struct csv_params *p,
+				       const struct vmha_joined_record *joined)
 {
-	struct vmha_mono least = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(LEAVE_MIN_S));
-	struct vmha_mono most = vmha_mono_add(p->deadline, VMHA_SPAN_S(-UMOUNT_S));
+	int64_t s = LEAVE_MIN_S + 4 * (int64_t)joined->io_timeout_s;
+	struct vmha_mono t = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(s));
 
-	if (p->type == VMHA_VOLUME_TYPE_DIR || p->deadline.ns < least.ns) {
-		return p->deadline;
-	}
-	return most.ns > least.ns ? most : least;
+	return p->type == VMHA_VOLUME_TYPE_DIR || p->deadline.ns < t.ns ? p->deadline : t;
 }
 
 enum vmha_ocf csv_stop(const struct csv_params *p)
@@ -73,7 +73,8 @@ enum vmha_ocf csv_stop(const struct csv_params *p)
 	if (csv_locks_end(p, &err) < 0) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}
-	r = csv_ask(csv_ask_leave, p, leave_deadline(p), &answer, NULL);
+	(void)vmha_volume_load(p->volume, VMHA_VOLUME_JOINED, &joined, NULL);
+	r = csv_ask(csv_ask_leave, p, leave_deadline(p, &joined), &answer, NULL);
 	if (r == -ECONNREFUSED || r == -ETIMEDOUT) {
 		/* no VM is here: others may have the leases as soon as they see them expire */
 		vmha_log(VMHA_LOG_WARNING,
@@ -82,9 +83,7 @@ enum vmha_ocf csv_stop(const struct csv_params *p)
 	} else if (r < 0) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", answer.text);
 	}
-	mounted = csv_mounted_own(p) ||
-		  (vmha_volume_load(p->volume, VMHA_VOLUME_JOINED, &joined, NULL) == 0 &&
-		   joined.mounted);
+	mounted = csv_mounted_own(p) || joined.mounted;
 	if (mounted && csv_umount(p, &err) < 0) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", vmha_err_text(err));
 	}

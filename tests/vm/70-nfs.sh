@@ -100,7 +100,7 @@ on node1 vmha volume add "$VOLUME" --type nfs --device "$EXPORT" --options vers=
 server_threads 0
 vm_refused 'does not answer on this node.*--force' node1 timeout 60 vmha volume remove "$VOLUME"
 START=$EPOCHREALTIME
-cluster timeout 150 vmha volume remove "$VOLUME" --force >"$WORK/remove.log" 2>&1 || fail "volume remove: $(cat "$WORK/remove.log")"
+cluster timeout 300 vmha volume remove "$VOLUME" --force >"$WORK/remove.log" 2>&1 || fail "volume remove: $(cat "$WORK/remove.log")"
 figure "remove_without_server_s=$(seconds_since "$START")"
 for NODE in "${NODES[@]}"; do
 	on "$NODE" sh -c "! grep -q ' $DIR ' /proc/mounts" || fail "mounted still on $NODE"
