@@ -103,6 +103,7 @@ int csv_ask_leave(const struct csv_params *p, struct csv_answer *answer, struct 
 	vmha_autostr struct vmha_str names = { 0 };
 	struct vmha_lockspace ls;
 	uint64_t host_id = 0;
+	bool leaving;
 	int r;
 
 	(void)answer;
@@ -116,6 +117,7 @@ int csv_ask_leave(const struct csv_params *p, struct csv_answer *answer, struct 
 	if (r == 0 || (r < 0 && r != -EBUSY)) {
 		return r;
 	}
+	leaving = r == -EBUSY;
 	ls.host_id = host_id;
 	for (;;) {
 		r = vmha_lockspace_leave(&ls, err);
@@ -126,6 +128,10 @@ int csv_ask_leave(const struct csv_params *p, struct csv_answer *answer, struct 
 	}
 	if (r != -EBUSY) {
 		return r;
+	}
+	if (leaving) {
+		return vmha_err_set(err, -ETIMEDOUT, "sanlock is still leaving volume %s",
+				    p->volume);
 	}
 	held_names(p->volume, host_id, &names);
 	return vmha_err_set(

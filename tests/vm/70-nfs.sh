@@ -93,16 +93,3 @@ cluster vmha volume remove "$VOLUME" >"$WORK/remove.log" 2>&1 || fail "volume re
 for NODE in "${NODES[@]}"; do
 	on "$NODE" sh -c "! grep -q ' $DIR ' /proc/mounts" || fail "mounted still on $NODE"
 done
-
-step "brought in again, and removed while its server is away"
-on node1 vmha volume add "$VOLUME" --type nfs --device "$EXPORT" --options vers=4.2 >"$WORK/add.log" 2>&1 ||
-	fail "volume add: $(cat "$WORK/add.log")"
-server_threads 0
-vm_refused 'does not answer on this node.*--force' node1 timeout 60 vmha volume remove "$VOLUME"
-START=$EPOCHREALTIME
-cluster timeout 300 vmha volume remove "$VOLUME" --force >"$WORK/remove.log" 2>&1 || fail "volume remove: $(cat "$WORK/remove.log")"
-figure "remove_without_server_s=$(seconds_since "$START")"
-for NODE in "${NODES[@]}"; do
-	on "$NODE" sh -c "! grep -q ' $DIR ' /proc/mounts" || fail "mounted still on $NODE"
-done
-! vm_logged ' off ' || fail "a node was fenced"
