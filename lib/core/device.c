@@ -209,7 +209,7 @@ int vmha_device_size_check(const struct vmha_device *d, uint64_t made_bytes, str
 		return 0;
 	}
 	return vmha_err_set(err, -ENOSPC,
-			    "%s has %llu bytes here, the volume's has %llu: rescan it, or is it "
+			    "%s has %llu bytes here, the volume %llu: rescan it, or is it "
 			    "another device?",
 			    d->path, (unsigned long long)d->size_bytes,
 			    (unsigned long long)made_bytes);
