@@ -42,9 +42,8 @@ await 120 "the guest counting on $FROM" vm_said_more "$VM" "$FROM" 0
 vm_lease_on "$VM" "$FROM" || fail "the lease is not held on $FROM"
 vm_moved "$VM" live "$FROM" "$TO"
 vm_moved "$VM" quick "$TO" "$FROM"
-vm_moved "$VM" live "$FROM" "$TO"
 vm_role_remove "$VM"
-vm_disk_follows "$DIR/$VM/$VM.raw" raw "$FROM" "$(vm_said "$VM" "$TO")"
+vm_disk_follows "$DIR/$VM/$VM.raw" raw "$TO" "$(vm_said "$VM" "$FROM")"
 vm_volume_good
 
 step "a third node"
