@@ -97,13 +97,18 @@ node_off() {
 	node_clear "$1"
 }
 
+# Off, with its control group, its directories and its storage there; sets NODE_LUNS.
+node_prepare() {
+	node_clear "$1"
+	mkdir -p "$LAB_CGROUP/node$1"/{os,io}
+	node_make_dirs "$1" || die "cannot make the directories of node$1"
+	storage_attach "$1"
+}
+
 node_boot() {
 	local id=$1 NODE_LUNS
 	node_is_on "$id" && return 0
-	node_clear "$id"
-	mkdir -p "$LAB_CGROUP/node$id"/{os,io}
-	node_make_dirs "$id" || die "cannot make the directories of node$id"
-	storage_attach "$id"
+	node_prepare "$id"
 	if is_vm; then
 		vm_boot "$id"
 		return

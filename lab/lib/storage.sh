@@ -30,6 +30,7 @@ storage_attach() {
 	printf '%-16s\n' ok >"$run/fault"
 	(cgroup_run "node$1/io" setsid "$(tool lab-faultfs)" "$LAB_STATE/storage" "$run/fault" \
 		"$run/storage" </dev/null >>"$LAB_STATE/node$1/faultfs.log" 2>&1 9>&-) &
+	disown # its end is no news to this shell
 	wait_for 10 mountpoint -q "$run/storage" || die "the storage of node$1 did not mount"
 	NODE_LUNS=
 	[[ ${CONFIG[volume]} == lun ]] || return 0

@@ -6,6 +6,8 @@
 # the switch and its storage holds for these nodes too.
 
 VM_PORTS=10 # RELAY_PORTS of lab-vm
+VM_BOOT_S=120
+VM_WORDS=40 # lines of a console that hold a panic
 
 is_vm() {
 	[[ ${CONFIG[vm]:-no} == yes ]]
@@ -123,8 +125,22 @@ vm_make_disk() {
 	mv "$dir/disk.img.new" "$dir/disk.img"
 }
 
-# Part of node_boot: the node is off, its control group and its storage are there.
+# Part of node_boot: the node is off, its control group and its storage are there.  A kernel that panics on
+# its way up resets itself, as one of a host does, and is booted again here: power-reset waits for our lock.
 vm_boot() {
+	local id=$1 tries=3
+	vm_start "$id"
+	until vm_answers "$id"; do
+		! node_is_on "$id" || die "node$id did not boot within $VM_BOOT_S s: $(vm_last_words "$id")"
+		power_log "node$id reset itself in its boot: $(vm_last_words "$id" | tr '\n' ' ')"
+		tries=$((tries - 1))
+		((tries)) || die "node$id did not boot: $(vm_last_words "$id")"
+		node_prepare "$id"
+		vm_start "$id"
+	done
+}
+
+vm_start() {
 	local id=$1 VM_ARGS=()
 	vm_make_disk "$id" || die "cannot make the disk of node$id"
 	vm_plug_cables "$id" || die "cannot plug the cables of node$id"
@@ -140,8 +156,18 @@ vm_boot() {
 		--on-reset "exec '$LAB_SELF' --name '$LAB_NAME' power-reset 'node$id' \"\$1\" >>'$LAB_STATE/power.log' 2>&1" \
 		-- qemu-system-x86_64 "${VM_ARGS[@]}" 9>&-) ||
 		die "node$id did not boot: $(tail -n 3 "$LAB_STATE/node$id/qemu.log" 2>/dev/null)"
-	vm_exec "$id" --within 120 true ||
-		die "node$id did not boot: $(tail -n 3 "$LAB_STATE/node$id/console.log" 2>/dev/null)"
+}
+
+# vm_answers ID: 1: it went off before, or is silent.
+vm_answers() {
+	local until=$((SECONDS + VM_BOOT_S))
+	until vm_exec "$1" --within 2 true 2>/dev/null; do
+		node_is_on "$1" && ((SECONDS < until)) || return 1
+	done
+}
+
+vm_last_words() {
+	tail -n "$VM_WORDS" "$LAB_STATE/node$1/console.log" 2>/dev/null
 }
 
 # The services are started by the node itself.

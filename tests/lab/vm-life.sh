@@ -83,9 +83,22 @@ lab service node2 stop pacemaker
 lab service node2 stop corosync
 boot=$(on node2 cat /proc/sys/kernel/random/boot_id)
 on node2 sh -c 'echo 1 >/proc/sys/kernel/sysrq; (sleep 0.2; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &' || true
-booted_again() { [[ $(on node2 cat /proc/sys/kernel/random/boot_id) != "$boot" ]]; }
+booted_again() {
+	local now
+	now=$(on node2 cat /proc/sys/kernel/random/boot_id 2>/dev/null) && [[ $now != "$boot" ]]
+}
 await 120 "node2 after its reset" booted_again
 grep -q guest-reset "$LAB_STATE/node2/events.log" || fail "events.log does not tell of the reset"
+
+# its first program ends once: the kernel panics
+step "a machine that panics in its boot is booted again"
+await 120 "node2 in the cluster" nodes_online 2
+lab service node2 stop pacemaker
+lab service node2 stop corosync
+on node2 sh -c 'cd /usr/lib/vmha-lab; mv init init.good; printf "#!/bin/sh\nmv -f /usr/lib/vmha-lab/init.good /usr/lib/vmha-lab/init\nsync\nexit 1\n" >init; chmod 755 init; sync'
+lab power cycle node2
+on node2 true || fail "the node does not answer"
+grep -q "node2 reset itself in its boot: .*Attempted to kill init" "$LAB_STATE/power.log" || fail "power.log does not tell of the panic"
 
 step "down leaves nothing"
 start=$(now_ms)
