@@ -8,6 +8,7 @@
 
 #include "cli/cluster.h"
 #include "cli/output.h"
+#include "cli/volume.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/mono.h"
 #include "lib/port/nodes.h"
@@ -362,8 +363,9 @@ int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *r
 	vmha_autofree char *self = NULL;
 	struct patient p = { .role = role,
 			     .deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(timeout_s)) };
-	int r = vmha_role_load(role, VMHA_RECORD_ROLE, &p.rec, err);
+	int r = vmha_volume_answers(role->volume, VMHA_ANSWER_S, err);
 
+	r = r < 0 ? r : vmha_role_load(role, VMHA_RECORD_ROLE, &p.rec, err);
 	*ret_node = '\0';
 	r = r < 0 ? r : vmha_pcmk_self(&self, err);
 	r = r < 0 ? r : vmha_pcmk_state_read(&before, err);

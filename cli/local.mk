@@ -45,6 +45,7 @@ cli_vmha_SOURCES = \
 	cli/vmremove.c \
 	cli/volume.c cli/volume.h \
 	cli/volume_add.c \
+	cli/volume_ask.c \
 	cli/volume_check.c \
 	cli/volume_create.c \
 	cli/volume_device.c \

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cluster.h"
+#include "cli/volume.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/str.h"
 
@@ -88,8 +89,10 @@ static json_t *last_move(const struct vmha_pcmk_primitive *p)
 
 	(void)snprintf(role.name, sizeof(role.name), "%s", p->name);
 	(void)snprintf(role.volume, sizeof(role.volume), "%s", p->volume);
-	return vmha_role_load(&role, VMHA_RECORD_MOVE, &m, NULL) == 0 ? vmha_roles_move_json(&m)
-								      : NULL;
+	return vmha_volume_answers(role.volume, VMHA_ANSWER_LOOK_S, NULL) == 0 &&
+			       vmha_role_load(&role, VMHA_RECORD_MOVE, &m, NULL) == 0
+		       ? vmha_roles_move_json(&m)
+		       : NULL;
 }
 
 static bool role_enabled(const struct vmha_pcmk_primitive *p)

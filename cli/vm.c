@@ -10,6 +10,7 @@
 #include "cli/cluster.h"
 #include "cli/output.h"
 #include "cli/roles.h"
+#include "cli/volume.h"
 #include "lib/base/cleanup.h"
 #include "lib/port/nodes.h"
 
@@ -111,8 +112,9 @@ static void volume_describe(json_t *o, const struct vmha_role *role)
 	struct vmha_owner_record owner;
 	struct vmha_role_record rec;
 	char path[VMHA_PATH_SIZE];
-	int r = vmha_role_load(role, VMHA_RECORD_ROLE, &rec, &err);
+	int r = vmha_volume_answers(role->volume, VMHA_ANSWER_LOOK_S, &err);
 
+	r = r < 0 ? r : vmha_role_load(role, VMHA_RECORD_ROLE, &rec, &err);
 	vmha_role_path(role, VMHA_FILE_XML, path);
 	(void)json_object_set_new(o, "definition", json_string(path));
 	if (r < 0) {

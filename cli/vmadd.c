@@ -106,8 +106,12 @@ static int volume_need(const struct plan *p, struct vmha_volume_record *ret_rec,
 		       struct vmha_err **err)
 {
 	struct vmha_lockspace ls;
-	int r = vmha_volume_load(p->role.volume, VMHA_VOLUME_RECORD, ret_rec, err);
+	int r = vmha_volume_answers(p->role.volume, VMHA_ANSWER_S, err);
 
+	if (r < 0) {
+		return r;
+	}
+	r = vmha_volume_load(p->role.volume, VMHA_VOLUME_RECORD, ret_rec, err);
 	if (r == -ENOENT) {
 		return vmha_err_set(
 			err, r,

@@ -12,6 +12,7 @@
 #include "cli/cluster.h"
 #include "cli/output.h"
 #include "cli/vm.h"
+#include "cli/volume.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
@@ -311,35 +312,39 @@ static void volume_roles_check(const struct vmha_domxml *dom, const struct vmha_
 {
 	vmha_autonames struct vmha_names roles = { 0 };
 	size_t i;
+	int r = vmha_volume_look(volume, NULL);
 
-	if (vmha_volume_roles(volume, &roles, NULL) < 0) {
+	if (r == 0) {
+		return; /* a directory */
+	}
+	if (r < 0 || vmha_volume_roles(volume, &roles, NULL) < 0) {
 		vmha_findings_warn(f, "volume %s cannot be read: its roles were not compared",
 				   volume);
 		return;
 	}
 	for (i = 0; i < roles.count; i++) {
 		vmha_autodomxml struct vmha_domxml *other = NULL;
-		struct vmha_role r = { 0 };
+		struct vmha_role one = { 0 };
 		char path[VMHA_PATH_SIZE];
 
-		(void)snprintf(r.name, sizeof(r.name), "%s", roles.names[i]);
-		(void)snprintf(r.volume, sizeof(r.volume), "%s", volume);
-		if (strcmp(r.name, role->name) == 0) {
+		(void)snprintf(one.name, sizeof(one.name), "%s", roles.names[i]);
+		(void)snprintf(one.volume, sizeof(one.volume), "%s", volume);
+		if (strcmp(one.name, role->name) == 0) {
 			if (strcmp(volume, role->volume) != 0) {
 				vmha_findings_refuse(f, "volume %s has a role named %s already",
-						     volume, r.name);
+						     volume, one.name);
 			}
 			continue;
 		}
-		vmha_role_path(&r, VMHA_FILE_XML, path);
+		vmha_role_path(&one, VMHA_FILE_XML, path);
 		if (vmha_domxml_load(path, &other, NULL) < 0) {
-			vmha_findings_warn(f, "role %s was not compared: %s cannot be read", r.name,
-					   path);
+			vmha_findings_warn(f, "role %s was not compared: %s cannot be read",
+					   one.name, path);
 			continue;
 		}
-		vmha_domain_check_pair(dom, other, r.name, f);
-		below_check(dom, other, r.name, true, f);
-		below_check(other, dom, r.name, false, f);
+		vmha_domain_check_pair(dom, other, one.name, f);
+		below_check(dom, other, one.name, true, f);
+		below_check(other, dom, one.name, false, f);
 	}
 }
 

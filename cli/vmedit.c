@@ -200,6 +200,7 @@ int vmha_vm_edit(int argc, char **argv, struct vmha_err **err)
 	r = vmha_need_root(err);
 	r = r < 0 ? r : vmha_cluster_need(&state, err);
 	r = r < 0 ? r : vmha_cluster_role(argv[1], &role, NULL, err);
+	r = r < 0 ? r : vmha_volume_answers(role.volume, VMHA_ANSWER_S, err);
 	if (r == 0 && !xml) {
 		vmha_role_path(&role, VMHA_FILE_XML, path);
 		r = edit_copy(path, &copy, err);

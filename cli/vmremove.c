@@ -54,6 +54,7 @@ static int role_find(struct removal *rm, const char *name, const char *volume,
 {
 	vmha_autonames struct vmha_names volumes = { 0 };
 	vmha_autoerr struct vmha_err *why = NULL;
+	vmha_autoerr struct vmha_err *silent = NULL;
 	int r = vmha_cluster_role(name, &rm->role, NULL, &why);
 	size_t i;
 
@@ -76,11 +77,16 @@ static int role_find(struct removal *rm, const char *name, const char *volume,
 	r = vmha_volumes_list(&volumes, err);
 	for (i = 0; r == 0 && i < volumes.count; i++) {
 		(void)snprintf(rm->role.volume, sizeof(rm->role.volume), "%s", volumes.names[i]);
-		if (is_left_on(&rm->role)) {
+		int here = vmha_volume_look(rm->role.volume, silent ? NULL : &silent);
+
+		if (here == 1 && is_left_on(&rm->role)) {
 			return 0;
 		}
 	}
-	return r < 0 ? r : vmha_err_set(err, -ENOENT, "%s", vmha_err_text(why));
+	return r < 0	? r
+	       : silent ? vmha_err_set(err, -ENOENT, "%s; whether something is left of it: %s",
+				       vmha_err_text(why), vmha_err_text(silent))
+			: vmha_err_set(err, -ENOENT, "%s", vmha_err_text(why));
 }
 
 /* Is what Pacemaker believes about this role certain enough to take it away? */
@@ -153,6 +159,7 @@ static int stopped_wait(const struct removal *rm, struct vmha_pcmk_state **ret_s
 		w.timeout_s = (unsigned int)(vmha_mono_left_ms(deadline) / 1000);
 		r = vmha_cluster_wait(&w, ret_state, err);
 	} while (r == 0 && !vmha_mono_passed(deadline) &&
+		 vmha_volume_answers(rm->role.volume, VMHA_ANSWER_S, NULL) == 0 &&
 		 vmha_role_unused(&rm->role, true, NULL) == -EBUSY &&
 		 vmha_pcmk_settle(1, NULL) == -ETIMEDOUT);
 	return r;
@@ -252,6 +259,7 @@ static int remove_run(struct removal *rm, const char *name, const char *volume,
 
 	r = r < 0 ? r : vmha_cluster_need(&rm->state, err);
 	r = r < 0 ? r : role_find(rm, name, volume, err);
+	r = r < 0 ? r : vmha_volume_answers(rm->role.volume, VMHA_ANSWER_S, err);
 	r = r < 0 ? r : certain_check(rm, err);
 	if (r == 0 && rm->configured) {
 		r = group_check(rm, err);

@@ -27,9 +27,17 @@ int vmha_volume_move(int argc, char **argv, struct vmha_err **err);
 json_t *vmha_volume_owner_json(const char *volume, const char *lock,
 			       const struct vmha_nodes *nodes);
 
+#define VMHA_ANSWER_S	   30 /* before a change: a lost node of a GFS2 may have to be fenced first */
+#define VMHA_ANSWER_LOOK_S 5 /* before a look at what is there */
 /** Read a block of @path in another process: storage that hangs would hang this command, beyond any
  * signal. @return 0, whatever else is wrong with it; -ETIMEDOUT */
-int vmha_volume_answers(const char *path, const char *volume, struct vmha_err **err);
+int vmha_storage_answers(const char *path, const char *volume, unsigned int within_s,
+			 struct vmha_err **err);
+/** As vmha_storage_answers(), of a volume's record; what it said lately counts. To be called before
+ * its files are touched. */
+int vmha_volume_answers(const char *volume, unsigned int within_s, struct vmha_err **err);
+/** @return 1; 0 no volume is at that place; -ETIMEDOUT */
+int vmha_volume_look(const char *volume, struct vmha_err **err);
 /** Take the volume's admin lock as a command does: bounded, and it says whom it waits for.
  * @return 0; -ETIMEDOUT the volume's storage, or who has the lock, does not answer */
 int vmha_volume_command_lock(const char *volume, struct vmha_volume_guard *guard,

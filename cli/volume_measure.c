@@ -139,6 +139,9 @@ int vmha_volume_measure(int argc, char **argv, struct vmha_err **err)
 		vmha_volume_path(argv[1], VMHA_VOLUME_META_DIR, dir);
 	}
 	r = vmha_need_root(err);
+	if (r == 0 && argv[1][0] != '/') {
+		r = vmha_volume_answers(argv[1], VMHA_ANSWER_S, err);
+	}
 	r = r < 0 ? r : measure(dir, &latency, err);
 	if (r < 0) {
 		return r;

@@ -26,7 +26,8 @@
 struct view {
 	const char *name;
 	struct vmha_volume_record record;
-	bool here; /* the record could be read */
+	bool here;   /* the record could be read */
+	bool silent; /* its storage does not answer on this node: nothing of it is touched */
 	struct vmha_nodes nodes;
 	struct vmha_pcmk_primitives *list;
 	struct vmha_pcmk_state *state;
@@ -47,7 +48,8 @@ static void view_read(struct view *v, const char *name)
 	size_t i;
 
 	v->name = name;
-	v->here = vmha_volume_load(name, VMHA_VOLUME_RECORD, &v->record, NULL) == 0;
+	v->silent = vmha_volume_answers(name, VMHA_ANSWER_LOOK_S, NULL) < 0;
+	v->here = !v->silent && vmha_volume_load(name, VMHA_VOLUME_RECORD, &v->record, NULL) == 0;
 	(void)vmha_nodes_read(&v->nodes, NULL);
 	(void)vmha_pcmk_state_read(&v->state, NULL);
 	if (vmha_pcmk_primitives_read("csv", &v->list, NULL) < 0) {
@@ -65,13 +67,13 @@ static json_t *text_or_null(const char *s)
 	return s && *s ? json_string(s) : json_null();
 }
 
-static json_t *space_json(const char *name)
+static json_t *space_json(const struct view *v)
 {
 	char path[VMHA_PATH_SIZE];
 	struct statvfs st;
 
-	vmha_volume_path(name, VMHA_VOLUME_DIR, path);
-	if (statvfs(path, &st) < 0) {
+	vmha_volume_path(v->name, VMHA_VOLUME_DIR, path);
+	if (v->silent || statvfs(path, &st) < 0) {
 		return json_null();
 	}
 	return json_pack("{s:I, s:I}", "total_bytes",
@@ -79,13 +81,17 @@ static json_t *space_json(const char *name)
 			 (json_int_t)st.f_bavail * (json_int_t)st.f_frsize);
 }
 
-static json_t *roles_json(const char *name)
+static json_t *roles_json(const struct view *v)
 {
 	vmha_autonames struct vmha_names names = { 0 };
-	json_t *list = json_array();
+	json_t *list;
 	size_t i;
 
-	(void)vmha_volume_roles(name, &names, NULL);
+	if (v->silent) {
+		return json_null();
+	}
+	list = json_array();
+	(void)vmha_volume_roles(v->name, &names, NULL);
 	for (i = 0; i < names.count; i++) {
 		(void)json_array_append_new(list, json_string(names.names[i]));
 	}
@@ -219,6 +225,7 @@ static void storage_add(const struct view *v, json_t *o)
 	enum vmha_volume_type type = VMHA_VOLUME_TYPE_DIR;
 	const char *name = v->here ? v->record.type : v->resource ? v->resource->type : "dir";
 	char trouble[300] = "";
+	char text[400];
 
 	(void)json_object_set_new(o, "type", json_string(*name ? name : "dir"));
 	(void)json_object_set_new(o, "lock", text_or_null(v->here ? v->record.lock : NULL));
@@ -226,11 +233,19 @@ static void storage_add(const struct view *v, json_t *o)
 				  text_or_null(v->resource ? v->resource->device : NULL));
 	(void)json_object_set_new(o, "options",
 				  text_or_null(v->resource ? v->resource->options : NULL));
-	if (v->here && vmha_volume_type_parse(name, &type) == 0 && type == VMHA_VOLUME_TYPE_GFS2) {
+	if ((v->here || v->silent) && vmha_volume_type_parse(name, &type) == 0 &&
+	    type == VMHA_VOLUME_TYPE_GFS2) {
 		(void)vmha_volume_gfs2_trouble(v->name, VMHA_SPAN_S(DLM_S), trouble,
 					       sizeof(trouble));
 	}
-	(void)json_object_set_new(o, "trouble", text_or_null(trouble));
+	if (v->silent) {
+		(void)snprintf(text, sizeof(text),
+			       "its storage does not answer on this node for %d s%s%s",
+			       VMHA_ANSWER_LOOK_S, *trouble ? ": " : "", trouble);
+	} else {
+		(void)snprintf(text, sizeof(text), "%s", trouble);
+	}
+	(void)json_object_set_new(o, "trouble", text_or_null(text));
 }
 
 static json_t *volume_json(struct view *v, bool full)
@@ -243,8 +258,8 @@ static json_t *volume_json(struct view *v, bool full)
 		      text_or_null(v->here ? v->record.id : NULL), "type", "dir", "place", place,
 		      "path", text_or_null(v->resource ? v->resource->path : NULL), "io_timeout_s",
 		      v->here ? json_integer((json_int_t)v->record.io_timeout_s) : json_null(),
-		      "started_on", started_json(v), "roles", roles_json(v->name), "space",
-		      space_json(v->name));
+		      "started_on", started_json(v), "roles", roles_json(v), "space",
+		      space_json(v));
 	if (o) {
 		json_t *owner = owner_json(v);
 
@@ -323,6 +338,9 @@ static int list_add(json_t *list, const char *name)
 	json_t *o;
 
 	view_read(&v, name);
+	if (!v.here && !v.silent && !v.resource) {
+		return 0; /* a directory */
+	}
 	o = volume_json(&v, false);
 	if (o && !vmha_output_is_json()) {
 		human_bytes(o);
@@ -438,7 +456,7 @@ int vmha_volume_show(int argc, char **argv, struct vmha_err **err)
 		return vmha_usage(err, "the volume's name is needed");
 	}
 	view_read(&v, argv[1]);
-	if (!v.here && !v.resource) {
+	if (!v.here && !v.silent && !v.resource) {
 		return vmha_err_set(err, -ENOENT, "there is no volume %s (see 'vmha volume list')",
 				    argv[1]);
 	}

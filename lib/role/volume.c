@@ -212,7 +212,7 @@ static int name_compare(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-/* Directories of @dir that hold a role's record, or a volume's. */
+/* Names in @dir; @roles: those of directories that hold a role's record. */
 static int names_collect(const char *dir, bool roles, struct vmha_names *ret_names,
 			 struct vmha_err **err)
 {
@@ -226,17 +226,11 @@ static int names_collect(const char *dir, bool roles, struct vmha_names *ret_nam
 	while ((e = readdir(d))) {
 		char path[2 * VMHA_PATH_SIZE];
 
-		if (!vmha_str_is_name(e->d_name)) {
+		if (!vmha_str_is_name(e->d_name) || e->d_type == DT_REG) {
 			continue;
 		}
-		if (roles) {
-			(void)snprintf(path, sizeof(path), "%s/%s/%s.role", dir, e->d_name,
-				       e->d_name);
-		} else {
-			(void)snprintf(path, sizeof(path), "%s/%s/%s", dir, e->d_name,
-				       files[VMHA_VOLUME_RECORD]);
-		}
-		if (access(path, F_OK) == 0 && name_add(&found, e->d_name) < 0) {
+		(void)snprintf(path, sizeof(path), "%s/%s/%s.role", dir, e->d_name, e->d_name);
+		if ((!roles || access(path, F_OK) == 0) && name_add(&found, e->d_name) < 0) {
 			return vmha_err_set(err, -ENOMEM, "out of memory listing %s", dir);
 		}
 	}

@@ -85,7 +85,8 @@ void vmha_names_free(struct vmha_names *names);
 
 /** Names of the roles on the volume, sorted. */
 int vmha_volume_roles(const char *volume, struct vmha_names *ret_names, struct vmha_err **err);
-/** Names of all volumes that this node sees below /clusterstorage, sorted. */
+/** Names of all directories below /clusterstorage that could be volumes, sorted.  None of them is
+ * touched: the storage of one may hang. */
 int vmha_volumes_list(struct vmha_names *ret_names, struct vmha_err **err);
 
 /** A QEMU process of this node that has something of the volume open or on its command line. */

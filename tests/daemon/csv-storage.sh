@@ -50,11 +50,58 @@ await 30 "node3 is well" agent_is node3
 agent_says node3 monitor 10000 0
 agent_says node3 monitor 0 0
 
-step "storage of node3 hangs, no VM there: degraded, nobody fenced, back by itself"
+# said NAME STATUS-PATTERN TEXT: of the command NAME of commands_run
+said() {
+	# shellcheck disable=SC2053  # a pattern
+	[[ $(<"$WORK/$1.status") == $2 ]] || fail "$1: status $(<"$WORK/$1.status") instead of $2: $(cat "$WORK/$1.log")"
+	grep -q -- "$3" "$WORK/$1.log" || fail "$1 does not say $3: $(cat "$WORK/$1.log")"
+}
+
+# commands_run NODE LINE...: "NAME COMMAND...", all at the same time; a minute is too long for any.
+commands_run() {
+	local node=$1 line pids=()
+	shift
+	for line; do
+		# shellcheck disable=SC2086  # words
+		(
+			rc=0
+			on "$node" timeout 60 ${line#* } >"$WORK/${line%% *}.log" 2>&1 </dev/null || rc=$?
+			echo "$rc" >"$WORK/${line%% *}.status"
+		) &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+}
+
+lab guest disk "/clusterstorage/$VOLUME/web1/web1.img"
+lab guest xml web1 >"$WORK/web1.xml"
+for NODE in node1 node3; do
+	on "$NODE" sh -c 'cat >/root/web1.xml' <"$WORK/web1.xml"
+done
+on node1 vmha vm add web1 --xml /root/web1.xml --volume "$VOLUME" --disabled >"$WORK/add.log" 2>&1 ||
+	fail "vm add: $(cat "$WORK/add.log")"
+
+step "storage of node3 hangs, no VM there: degraded, nobody fenced, back by itself; no command hangs"
 lab stall-storage node3 hang
 await 20 "a degraded volume" agent_code node3 190
 agent_says node3 monitor 10000 190 "node3"
-sleep 27
+START=$(now_ms)
+commands_run node3 "list vmha list" "status vmha status" "why vmha why web1" "show vmha vm show web1" \
+	"add vmha vm add web2 --xml /root/web1.xml --volume $VOLUME" "edit vmha vm edit web1 --xml /root/web1.xml" \
+	"remove vmha vm remove web1" "volumes vmha volume list" "volume vmha volume show $VOLUME" \
+	"check vmha volume check $VOLUME" "out vmha volume remove $VOLUME"
+figure "commands_ms=$(($(now_ms) - START))"
+said list 0 web1
+said status "[03]" node3
+said why 0 web1
+said show 0 "does not answer on this node for 5 s"
+said add 1 "does not answer on this node for 30 s"
+said edit 1 "does not answer on this node for 30 s"
+said remove 1 "does not answer on this node for 30 s"
+said volumes 0 "$VOLUME"
+said volume 0 "does not answer on this node for 5 s"
+said check 3 "does not answer on this node for 30 s"
+said out 1 "does not answer on this node for 30 s"
 [[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
 lab heal node3
 await 60 "node3 is well again" agent_is node3
