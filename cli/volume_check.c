@@ -19,9 +19,10 @@
 #include "lib/role/mounted.h"
 #include "lib/role/remnants.h"
 
-#define SPACE_WARN_PERCENT 5
-#define SPACE_FAIL_BYTES   (16ULL << 20) /* one more lease may take 8 MiB */
-#define TOOL_S		   5
+#define SPACE_WARN_PERCENT  5
+#define SPACE_FAIL_BYTES    (16ULL << 20) /* one more lease may take 8 MiB */
+#define LEASES_WARN_PERCENT 90
+#define TOOL_S		    5
 
 struct check {
 	struct vmha_node_report rep;
@@ -164,6 +165,11 @@ static bool record_check(struct check *c)
 	vmha_autoerr struct vmha_err *err = NULL;
 	const char *volume = c->volume->volume;
 
+	if (vmha_volume_answers(volume, VMHA_ANSWER_S, &err) < 0) {
+		vmha_node_say(&c->rep, VMHA_NODE_FAIL, "storage", "see dmesg and crm_mon -1", "%s",
+			      vmha_err_text(err));
+		return false;
+	}
 	if (vmha_volume_load(volume, VMHA_VOLUME_RECORD, &c->record, &err) < 0) {
 		vmha_node_say(&c->rep, VMHA_NODE_FAIL, "record",
 			      "is the right storage mounted? A backup of .vmha/volume brings it "
@@ -207,6 +213,31 @@ static void space_check(struct check *c)
 	} else {
 		vmha_node_say(&c->rep, VMHA_NODE_OK, "space", NULL, "%llu MiB are free",
 			      bytes >> 20);
+	}
+}
+
+/* Where the leases lie outside of the file system their number was set when the volume was made. */
+static void leases_check(struct check *c)
+{
+	static const char *const remedy = "remove roles that are not needed, or add others on "
+					  "another volume";
+	vmha_autofree struct vmha_lease *leases = NULL;
+	vmha_autoerr struct vmha_err *err = NULL;
+	struct vmha_lease_index index;
+	size_t count = 0;
+	int r = vmha_volume_leases(c->volume->volume, &index, &err);
+
+	r = r < 0 ? r : vmha_leases_list(&index, &leases, &count, &err);
+	if (r < 0) {
+		vmha_node_say(&c->rep, VMHA_NODE_FAIL, "leases", "see dmesg and sanlock's log",
+			      "%s", vmha_err_text(err));
+	} else if (index.max && count >= index.max) {
+		vmha_node_say(&c->rep, VMHA_NODE_FAIL, "leases", remedy,
+			      "all %zu leases are in use: no role can be added", count);
+	} else if (index.max && count * 100 >= index.max * LEASES_WARN_PERCENT) {
+		vmha_node_say(&c->rep, VMHA_NODE_WARN, "leases", remedy,
+			      "%zu of %llu leases are in use", count,
+			      (unsigned long long)index.max);
 	}
 }
 
@@ -267,6 +298,7 @@ static int volume_check(const struct vmha_pcmk_primitive *volume, json_t *out, s
 	nodes_check(&c);
 	if (here_check(&c) && record_check(&c)) {
 		space_check(&c);
+		leases_check(&c);
 		index_check(&c);
 	}
 	*failures += c.rep.failures;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vmha-test: timeout=900 weight=3 lab=vm
 # A disk with sectors of 4 KiB: a volume that one node sees smaller than the others is refused and undone;
-# then all write to it, and a role on it holds its lease.
+# then all write to it, and a role on it holds its lease; with all leases in use no role is added, and said so.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -34,6 +34,22 @@ vm_role "$VM"
 FROM=$(role_place "$VM")
 await 120 "the guest counting on $FROM" vm_said_more "$VM" "$FROM" 0
 vm_lease_on "$VM" "$FROM" || fail "the lease is not held on $FROM"
+
+step "all leases in use"
+INDEX=$VOLUME:$(vm_volume_value .leases_at.path):$(vm_volume_value .leases_at.index_offset)
+# each by sanlock's own tool, until it has no room
+on node1 sh -c "i=0; while sanlock client create -x '$INDEX' -e spare\$i; do i=\$((i + 1)); done; echo \$i >/root/spares" >"$WORK/spares.log" 2>&1
+rc=0
+on node1 vmha volume check "$VOLUME" >"$WORK/check.log" 2>&1 || rc=$?
+[[ $rc == 3 && $(<"$WORK/check.log") == *"all 24 leases are in use"* ]] || fail "volume check: status $rc: $(cat "$WORK/check.log")"
+lab guest disk "$DIR/more/more.raw" --tiny
+lab guest xml more --tiny --disk "$DIR/more/more.raw" | on node1 sh -c 'cat >/root/more.xml'
+vm_refused 'cannot create lease.*index is full' node1 vmha vm add more --xml /root/more.xml --volume "$VOLUME" --disabled
+[[ $(on node1 ls "$DIR/more") == more.raw ]] || fail "a refused add left: $(on node1 ls "$DIR/more")"
+on node1 sh -c "i=0; while [ \$i -lt \$(cat /root/spares) ]; do sanlock client delete -x '$INDEX' -e spare\$i || exit 1; i=\$((i + 1)); done" >"$WORK/spares.log" 2>&1 ||
+	fail "sanlock client delete: $(tail -n 3 "$WORK/spares.log")"
+vm_volume_good
+
 vm_role_remove "$VM"
 vm_disk_follows "$DIR/$VM/$VM.raw" raw "$(node_other "$FROM")" "$(vm_said "$VM" "$FROM")"
 vm_volume_good
