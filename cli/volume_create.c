@@ -199,6 +199,48 @@ static bool storage_undo(struct volume_new *v)
 	return r == 0;
 }
 
+/* The first file that is not ours; what cannot be read may hold some. */
+static void first_file(const struct volume_new *v, char *text, size_t size)
+{
+	vmha_autodir DIR *dir = NULL;
+	char path[VMHA_PATH_SIZE];
+	struct dirent *e;
+
+	vmha_volume_path(v->name, VMHA_VOLUME_DIR, path);
+	dir = opendir(path);
+	errno = dir ? 0 : errno;
+	while (dir && !*text && (e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    strcmp(e->d_name, VMHA_VOLUME_META) != 0) {
+			(void)snprintf(text, size, "%s is there", e->d_name);
+		}
+	}
+	if (!*text && errno) {
+		(void)snprintf(text, size, "its files cannot be read: %s", strerror(errno));
+	}
+}
+
+/* This node cannot see its files. */
+static void joined_elsewhere(const struct volume_new *v, char *text, size_t size)
+{
+	vmha_autopcmk struct vmha_pcmk_state *state = NULL;
+	vmha_autofree char *clone = vmha_str_printf("%s-clone", v->name);
+	vmha_autoerr struct vmha_err *why = NULL;
+	size_t i;
+
+	if (!clone || vmha_pcmk_state_read(&state, &why) < 0) {
+		(void)snprintf(text, size, "where it is started is unknown: %s",
+			       clone ? vmha_err_text(why) : "out of memory");
+		return;
+	}
+	for (i = 0; !*text && i < state->nodes_count; i++) {
+		if (vmha_pcmk_runs_on(state, clone, state->nodes[i].name)) {
+			(void)snprintf(text, size, "it is started on %s, where files may be on it",
+				       state->nodes[i].name);
+		}
+	}
+}
+
 /*
  *   this command, on A                       an administrator on B, which has joined
  *   waits for C to join
@@ -210,25 +252,31 @@ static bool storage_undo(struct volume_new *v)
 static const char *in_use_by(const struct volume_new *v, char *text, size_t size)
 {
 	vmha_autoerr struct vmha_err *why = NULL;
-	vmha_autodir DIR *dir = NULL;
-	char path[VMHA_PATH_SIZE];
-	struct dirent *e;
+
+	bool joined = vmha_volume_load(v->name, VMHA_VOLUME_JOINED,
+				       &(struct vmha_joined_record){ 0 }, NULL) == 0;
 
 	*text = '\0';
-	if (vmha_volume_roles_refuse(v, &why) < 0) {
+	if (vmha_volume_roles_refuse(v, &why) < 0 ||
+	    (v->formatted && joined && vmha_volume_answers(v->name, VMHA_ANSWER_S, &why) < 0)) {
 		(void)snprintf(text, size, "%s", vmha_err_text(why));
-		return text;
+	} else if (v->formatted && joined) {
+		first_file(v, text, size);
+	} else if (v->formatted) { /* else nothing is wiped */
+		joined_elsewhere(v, text, size);
 	}
-	vmha_volume_path(v->name, VMHA_VOLUME_DIR, path);
-	dir = v->formatted && vmha_volume_load(v->name, VMHA_VOLUME_JOINED,
-					       &(struct vmha_joined_record){ 0 }, NULL) == 0
-		      ? opendir(path)
-		      : NULL;
-	while (dir && !*text && (e = readdir(dir))) {
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-		    strcmp(e->d_name, VMHA_VOLUME_META) != 0) {
-			(void)snprintf(text, size, "%s is there", e->d_name);
-		}
+	return text;
+}
+
+/* What was on the storage before an add is not to be touched. */
+static const char *rest_by_hand(const struct volume_new *v, char *text, size_t size)
+{
+	*text = '\0';
+	if (!v->add) {
+		(void)snprintf(text, size, ", then %s %s",
+			       v->type == VMHA_VOLUME_TYPE_GFS2 ? "wipefs --all"
+								: "remove " VMHA_VOLUME_META " of",
+			       *v->device ? v->device : v->path);
 	}
 	return text;
 }
@@ -237,7 +285,7 @@ static const char *in_use_by(const struct volume_new *v, char *text, size_t size
 void vmha_volume_undo(struct volume_new *v)
 {
 	vmha_autoerr struct vmha_err *why = NULL;
-	char use[512];
+	char use[VMHA_PATH_SIZE + 64];
 
 	if (v->configured && *in_use_by(v, use, sizeof(use))) {
 		vmha_output_warn(
@@ -247,13 +295,9 @@ void vmha_volume_undo(struct volume_new *v)
 		return;
 	}
 	if (v->configured && vmha_volume_resource_remove(v->name, &why) < 0) {
-		vmha_output_warn("resource %s-clone could not be removed (%s): stop and delete it, "
-				 "then %s %s",
-				 v->name, vmha_err_text(why),
-				 v->type == VMHA_VOLUME_TYPE_GFS2 ? "wipefs --all"
-								  : "remove " VMHA_VOLUME_META
-								    " of",
-				 *v->device ? v->device : v->path);
+		vmha_output_warn(
+			"resource %s-clone could not be removed (%s): stop and delete it%s",
+			v->name, vmha_err_text(why), rest_by_hand(v, use, sizeof(use)));
 		return;
 	}
 	if (storage_undo(v)) {
