@@ -16,7 +16,8 @@
 
 #define NODES_MAX 64
 #define STOP_S	  60
-#define MOUNT_S	  60 /* more, where the agent mounts */
+#define MOUNT_S	  60			   /* more, where the agent mounts */
+#define STOPS_S	  (4 * (STOP_S + MOUNT_S)) /* a loaded cluster stops one node after the other */
 
 /* A directory has a path; what the agent mounts has a device. */
 static char *storage_nvpairs(const struct volume_new *v)
@@ -234,7 +235,12 @@ int vmha_volume_resource_stop(const char *name, struct vmha_err **err)
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
 	(void)vmha_pcmk_meta_set(clone, "target-role", "Stopped", NULL);
-	(void)vmha_pcmk_settle(STOP_S + MOUNT_S, NULL);
+	if (vmha_pcmk_settle(STOPS_S, NULL) == -ETIMEDOUT && still_active(name)) {
+		/* a cleanup would probe in the middle of a stop, and stop once more what is half
+		 * gone */
+		return vmha_err_set(err, -EBUSY,
+				    "it is still being stopped ('crm_mon -1' shows where)");
+	}
 	/* while the resource is known: a failure left would keep its next namesake off */
 	(void)vmha_pcmk_cleanup(name, NULL, NULL);
 	(void)vmha_pcmk_settle(STOP_S, NULL);

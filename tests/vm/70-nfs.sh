@@ -3,7 +3,7 @@
 # vmha-test: timeout=900 weight=3 lab=vm
 # A volume of type nfs, node3 exports it: what cannot be mounted is refused at once and leaves nothing; all
 # nodes write it; a role on it is moved live and quick, its lease follows; its guest goes on over a restart
-# of the server; the volume is removed.
+# of the server; the volume is removed, with VMHA_TEST_AWAY=1 also while its server is away.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -93,3 +93,18 @@ cluster vmha volume remove "$VOLUME" >"$WORK/remove.log" 2>&1 || fail "volume re
 for NODE in "${NODES[@]}"; do
 	on "$NODE" sh -c "! grep -q ' $DIR ' /proc/mounts" || fail "mounted still on $NODE"
 done
+
+# four minutes: not in every check
+[[ -n ${VMHA_TEST_AWAY:-} ]] || exit 0
+step "brought in again, and removed while its server is away"
+on node1 vmha volume add "$VOLUME" --type nfs --device "$EXPORT" --options vers=4.2 >"$WORK/add.log" 2>&1 ||
+	fail "volume add: $(cat "$WORK/add.log")"
+server_threads 0
+vm_refused 'does not answer on this node.*--force' node1 timeout 60 vmha volume remove "$VOLUME"
+START=$EPOCHREALTIME
+cluster timeout 400 vmha volume remove "$VOLUME" --force >"$WORK/remove.log" 2>&1 || fail "volume remove: $(cat "$WORK/remove.log")"
+figure "remove_without_server_s=$(seconds_since "$START")"
+for NODE in "${NODES[@]}"; do
+	on "$NODE" sh -c "! grep -q ' $DIR ' /proc/mounts" || fail "mounted still on $NODE"
+done
+! vm_logged ' off ' || fail "a node was fenced"
