@@ -115,11 +115,14 @@ static int others_check(const struct volume_new *v, const struct vmha_device *d,
 	if (r == -ENOENT) {
 		return 0;
 	}
-	if (r < 0) {
+	if (r == -EBADMSG) {
 		return vmha_err_set(err, r,
 				    "%s; whether another cluster has it cannot be told: if nobody "
 				    "does, erase it (dd if=/dev/zero of=%s bs=64K count=1)",
 				    vmha_err_text(why), v->device);
+	}
+	if (r < 0) {
+		return vmha_err_set(err, r, "%s", vmha_err_text(why));
 	}
 	r = vmha_volume_foreign_device_check(v->device, &leases, v->force, &why);
 	/* nobody renews in what is no lockspace any more: wipefs leaves the header */

@@ -51,15 +51,20 @@ static int block_read(int fd, off_t at, char *block, const char *device, struct 
 }
 
 /* Of the very GFS2 that is there: what another volume left at that place means nothing. */
-static bool copy_read(int fd, const struct vmha_device *d, char *block,
-		      struct vmha_leases_record *ret_record)
+static int copy_read(int fd, const struct vmha_device *d, char *block,
+		     struct vmha_leases_record *ret_record, struct vmha_err **err)
 {
 	uint64_t at = vmha_gfs2_header_copy_at(d);
+	int r;
 
-	return vmha_str_eq(d->type, "gfs2") && at &&
-	       block_read(fd, (off_t)at, block, d->path, NULL) == 0 &&
-	       vmha_record_parse(VMHA_RECORD_LEASES, block, ret_record, NULL) == 0 &&
-	       vmha_str_eq(ret_record->id, d->uuid) && copy_at(ret_record) == (off_t)at;
+	if (!vmha_str_eq(d->type, "gfs2") || !at) {
+		return 0;
+	}
+	r = block_read(fd, (off_t)at, block, d->path, err);
+	return r < 0 ? r
+		     : vmha_record_parse(VMHA_RECORD_LEASES, block, ret_record, NULL) == 0 &&
+			       vmha_str_eq(ret_record->id, d->uuid) &&
+			       copy_at(ret_record) == (off_t)at;
 }
 
 int vmha_lease_header_read(const struct vmha_device *d, struct vmha_leases_record *ret_record,
@@ -78,11 +83,9 @@ int vmha_lease_header_read(const struct vmha_device *d, struct vmha_leases_recor
 		}
 		any = any || vmha_str_starts(block, VMHA_RECORD_MAGIC);
 	}
-	if (r < 0) {
+	r = r < 0 ? r : copy_read(fd, d, block, ret_record, err);
+	if (r != 0) {
 		return r;
-	}
-	if (copy_read(fd, d, block, ret_record)) {
-		return 1;
 	}
 	return any ? vmha_err_set(err, -EBADMSG,
 				  "the header of %s that says where its leases lie is damaged",
