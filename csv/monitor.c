@@ -19,7 +19,8 @@
 #include "lib/port/lease_sanlock.h"
 #include "lib/role/mounted.h"
 
-#define ASK_S 5
+#define ASK_S	  5
+#define ASK_MIN_S 1 /* what a healthy sanlock needs at most */
 
 struct view {
 	const struct csv_params *p;
@@ -84,14 +85,18 @@ static bool device_lost(const struct view *v)
 	struct csv_answer now;
 	int r = csv_device_lost(v->p, soon(v->p, ASK_S));
 
+	unsigned int io;
+
 	if (r != -ETIMEDOUT) {
 		return r == 1;
 	}
+	if (vmha_mono_left_ms(v->p->deadline) < ASK_MIN_S * 1000) {
+		return false; /* no time to ask: the next monitor does */
+	}
 	r = csv_ask(csv_ask_lockspace, v->p, soon(v->p, ASK_S), &now, NULL);
+	io = (unsigned int)(now.value[3] ? now.value[3] : v->joined.io_timeout_s);
 	return r < 0 || !now.value[0] ||
-	       now.value[2] >
-		       vmha_sanlock_renewal_fail_s((
-			       unsigned int)(now.value[3] ? now.value[3] : v->joined.io_timeout_s));
+	       now.value[2] > vmha_sanlock_renewal_fail_s(io) + vmha_sanlock_renewal_s(io);
 }
 
 /*
@@ -236,10 +241,11 @@ static enum vmha_ocf check_lockspace(struct view *v)
 	return check_renewals(v, &now);
 }
 
-/* For a look at storage that may hang: leaves time to ask the device whose fault it is. */
+/* For a look at storage that may hang: leaves time to ask the device, then sanlock, whose fault it
+ * is. */
 static struct vmha_mono before_asking(const struct csv_params *p, int64_t s)
 {
-	struct vmha_mono latest = vmha_mono_add(p->deadline, VMHA_SPAN_S(-(ASK_S + 1)));
+	struct vmha_mono latest = vmha_mono_add(p->deadline, VMHA_SPAN_S(-(2 * ASK_S + 2)));
 	struct vmha_mono t = soon(p, s);
 
 	return t.ns < latest.ns ? t : latest;
@@ -298,9 +304,10 @@ static enum vmha_ocf probe(const struct csv_params *p)
 	if (r == -EBUSY) {
 		return OCF_SUCCESS; /* joining or leaving: something is here that a stop must end */
 	}
-	if (r == -ECONNREFUSED) {
-		return OCF_NOT_RUNNING; /* no daemon that could have joined: start sees to the rest
-					 */
+	if (r == -ECONNREFUSED || r == -EEXIST) {
+		/* no daemon that could have joined, or a lockspace of this name from another place,
+		 * which a stop leaves alone: start sees to the rest */
+		return OCF_NOT_RUNNING;
 	}
 	if (r < 0) {
 		return csv_fail(OCF_ERR_GENERIC, "whether volume %s is joined is unknown: %s",

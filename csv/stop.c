@@ -9,6 +9,7 @@
 #include "lib/base/log.h"
 
 #define LEAVE_MIN_S 12
+#define UMOUNT_S    40
 
 static void records_forget(const char *volume)
 {
@@ -54,8 +55,15 @@ static struct vmha_mono leave_deadline(const struct csv_params *p,
 {
 	int64_t s = LEAVE_MIN_S + 4 * (int64_t)joined->io_timeout_s;
 	struct vmha_mono t = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(s));
+	struct vmha_mono least = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(LEAVE_MIN_S));
+	struct vmha_mono before = vmha_mono_add(p->deadline, VMHA_SPAN_S(-UMOUNT_S));
 
-	return p->type == VMHA_VOLUME_TYPE_DIR || p->deadline.ns < t.ns ? p->deadline : t;
+	if (p->type == VMHA_VOLUME_TYPE_DIR) {
+		return p->deadline;
+	}
+	before = before.ns < least.ns ? least : before;
+	t = t.ns < before.ns ? t : before;
+	return t.ns < p->deadline.ns ? t : p->deadline;
 }
 
 enum vmha_ocf csv_stop(const struct csv_params *p)
@@ -78,8 +86,8 @@ enum vmha_ocf csv_stop(const struct csv_params *p)
 	if (r == -ECONNREFUSED || r == -ETIMEDOUT) {
 		/* no VM is here: others may have the leases as soon as they see them expire */
 		vmha_log(VMHA_LOG_WARNING,
-			 "volume=%s sanlock does not answer; nothing here uses the volume",
-			 p->volume);
+			 "volume=%s left without sanlock (%s); nothing here uses it", p->volume,
+			 answer.text);
 	} else if (r < 0) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", answer.text);
 	}

@@ -113,12 +113,13 @@ else
 	figure "nodes of this lab may not mount: left to tests/vm"
 fi
 step "a lockspace of that name is joined on another node already: refused, undone, and nobody is fenced for it"
+on node1 vmha volume remove "$VOLUME" >"$WORK/remove.log" 2>&1 || fail "volume remove: $(cat "$WORK/remove.log")"
 on node2 sh -c 'dd if=/dev/zero of=/tmp/foreign bs=1M count=1 status=none && chown sanlock /tmp/foreign &&
-	sanlock direct init -s vol2:0:/tmp/foreign:0 >/dev/null && sanlock client add_lockspace -s vol2:7:/tmp/foreign:0 -o 1' >"$WORK/foreign.log" 2>&1 ||
+	sanlock direct init -s '"$VOLUME"':0:/tmp/foreign:0 >/dev/null &&
+	sanlock client add_lockspace -s '"$VOLUME"':7:/tmp/foreign:0 -o 1' >"$WORK/foreign.log" 2>&1 ||
 	fail "the foreign lockspace: $(cat "$WORK/foreign.log")"
-on node1 mkdir -p /clusterstorage/vol1/second
-refused "is joined, but from /tmp/foreign" vmha volume create vol2 --path /clusterstorage/vol1/second
-! configured vol2-clone || fail "vol2-clone is left"
-on node2 sanlock client rem_lockspace -s vol2:7:/tmp/foreign:0 >>"$WORK/foreign.log" 2>&1 || fail "$(cat "$WORK/foreign.log")"
+refused "node2.*is joined, but from /tmp/foreign" vmha volume add "$VOLUME" --path "/clusterstorage/$VOLUME"
+! configured "$VOLUME-clone" || fail "$VOLUME-clone is left"
+on node2 sanlock client rem_lockspace -s "$VOLUME:7:/tmp/foreign:0" >>"$WORK/foreign.log" 2>&1 || fail "$(cat "$WORK/foreign.log")"
 [[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
 cluster vmha volume list
