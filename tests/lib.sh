@@ -65,11 +65,11 @@ now_ms() {
 
 # await SECONDS WHAT CMD...: polls CMD until it succeeds, gives up after SECONDS.
 await() {
-	local end=$(($(now_ms) + $1 * 1000)) what=$2
+	local end=$(($(now_ms) + $1 * 1000)) what=$2 looks=0
 	shift 2
 	until "$@" >/dev/null 2>&1; do
 		(($(now_ms) < end)) || late "$what"
-		sleep 0.1
+		sleep "0.$((looks++ < 20 ? 1 : 3))" # each look takes time from what is waited for
 	done
 }
 

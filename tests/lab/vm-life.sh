@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=900 weight=3 lab=own
+# vmha-test: timeout=900 weight=2 lab=own
 # A lab of two machines from nothing and back: commands, disks, faults, power, reset, down.
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/lab/leftovers.sh

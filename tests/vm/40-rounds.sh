@@ -7,7 +7,7 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-ROUNDS=${VMHA_TEST_ROUNDS:-4}
+ROUNDS=${VMHA_TEST_ROUNDS:-3}
 SEED=${VMHA_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 DIR=/clusterstorage/$VOLUME
 NAMES=(ash beech cedar elm fir)
