@@ -86,7 +86,7 @@ lab stall-storage node3 hang
 await 20 "a degraded volume" agent_code node3 190
 agent_says node3 monitor 10000 190 "node3"
 START=$(now_ms)
-commands_run node3 "list vmha list" "status vmha status" "why vmha why web1" "show vmha vm show web1" \
+commands_run node3 "list vmha vm list" "status vmha status" "why vmha why web1" "show vmha vm show web1" \
 	"add vmha vm add web2 --xml /root/web1.xml --volume $VOLUME" "edit vmha vm edit web1 --xml /root/web1.xml" \
 	"remove vmha vm remove web1" "volumes vmha volume list" "volume vmha volume show $VOLUME" \
 	"check vmha volume check $VOLUME" "out vmha volume remove $VOLUME"
