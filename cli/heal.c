@@ -380,7 +380,6 @@ int vmha_heal_role(const struct vmha_role *role, unsigned int timeout_s, char *r
 	}
 	/* the order of DESIGN.md, section 4: the reason of the move (bans of other nodes are the
 	 * administrator's own, and none), evidence, clean up, monitor */
-	(void)vmha_role_forget(role, VMHA_RECORD_WISH, NULL);
 	r = vmha_pcmk_clear(role->name, left_node(s, role->name), err);
 	r = r < 0 ? r : evidence_await(&p, ret_node, err);
 	r = r < 0 ? r : history_forget(&p, ret_node, err);

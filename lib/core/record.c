@@ -67,12 +67,6 @@ static const struct field state_fields[] = {
 	{ NULL, FIELD_TEXT, 0, 0 },
 };
 
-static const struct field wish_fields[] = {
-	TEXT(vmha_wish_record, to),    TEXT(vmha_wish_record, mode),
-	TEXT(vmha_wish_record, trace), I64(vmha_wish_record, expires_s),
-	{ NULL, FIELD_TEXT, 0, 0 },
-};
-
 static const struct field move_fields[] = {
 	TEXT(vmha_move_record, trace),	 TEXT(vmha_move_record, from),
 	TEXT(vmha_move_record, to),	 TEXT(vmha_move_record, mode),
@@ -153,7 +147,6 @@ static const struct {
 	[VMHA_RECORD_OWNER] = { "owner", owner_fields, sizeof(struct vmha_owner_record) },
 	[VMHA_RECORD_RUN] = { "run", run_fields, sizeof(struct vmha_run_record) },
 	[VMHA_RECORD_STATE] = { "state", state_fields, sizeof(struct vmha_state_record) },
-	[VMHA_RECORD_WISH] = { "wish", wish_fields, sizeof(struct vmha_wish_record) },
 	[VMHA_RECORD_MOVE] = { "move", move_fields, sizeof(struct vmha_move_record) },
 	[VMHA_RECORD_VOLUME] = { "volume", volume_fields, sizeof(struct vmha_volume_record) },
 	[VMHA_RECORD_JOINED] = { "joined", joined_fields, sizeof(struct vmha_joined_record) },

@@ -75,14 +75,6 @@ struct vmha_state_record {
 	struct vmha_image images[VMHA_IMAGES_MAX];
 };
 
-/** An administrator's wish for the next move: <vol>/<vm>/<vm>.wish, eaten by migrate_to. */
-struct vmha_wish_record {
-	char to[VMHA_NODE_SIZE];
-	char mode[8]; /* live, quick, auto */
-	char trace[VMHA_ID_SIZE];
-	int64_t expires_s; /* wall clock */
-};
-
 /** A move under way or just ended: <vol>/<vm>/<vm>.move (state names of DESIGN.md, section 4). */
 struct vmha_move_record {
 	char trace[VMHA_ID_SIZE];
@@ -179,7 +171,6 @@ enum vmha_record_kind {
 	VMHA_RECORD_OWNER,
 	VMHA_RECORD_RUN,
 	VMHA_RECORD_STATE,
-	VMHA_RECORD_WISH,
 	VMHA_RECORD_MOVE,
 	VMHA_RECORD_VOLUME,
 	VMHA_RECORD_JOINED,

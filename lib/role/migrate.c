@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -23,29 +22,6 @@
 #define SETTLE		VMHA_SPAN_S(5)
 #define ASK_PATIENCE	VMHA_SPAN_S(5)
 #define BROKEN_PATIENCE VMHA_SPAN_S(5) /* libvirt may have lost the source only */
-
-/* The wish counts once, for its target, until it expires. */
-static void wish_take(const struct vmha_action *act, const char *target,
-		      struct vmha_action *ret_act)
-{
-	struct vmha_wish_record wish = { 0 };
-
-	*ret_act = *act;
-	if (vmha_role_load(&act->role, VMHA_RECORD_WISH, &wish, NULL) < 0) {
-		return;
-	}
-	if (!vmha_str_eq(wish.to, target) || wish.expires_s < (int64_t)time(NULL)) {
-		return;
-	}
-	(void)vmha_role_forget(&act->role, VMHA_RECORD_WISH, NULL);
-	if (vmha_move_mode_parse(wish.mode, &ret_act->mode) < 0) {
-		vmha_log(VMHA_LOG_WARNING, "vm=%s unknown migration mode %s wished: ignored",
-			 act->role.name, wish.mode);
-	}
-	if (*wish.trace) {
-		memcpy(ret_act->trace, wish.trace, sizeof(ret_act->trace));
-	}
-}
 
 /*
  * Nothing of it is here.  A new DC may repeat a migrate_to that is done; or the guest ended by
@@ -267,7 +243,7 @@ int vmha_migrate_to(const struct vmha_action *act, const char *target, struct vm
 	if (!mine) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
-	wish_take(act, target, mine);
+	*mine = *act; /* for what clusterd's plan changes */
 	r = migrate_to(mine, target, &told, &e);
 	if (r < 0 && !told) {
 		vmha_link_refuse(mine, vmha_err_text(e));

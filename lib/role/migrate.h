@@ -6,7 +6,7 @@
 
 /**
  * Pacemaker's migrate_to, on the source: live, quick, or live and then quick, by the role's
- * migration_mode or the administrator's wish.  May be called again for a move that is under way or
+ * migration_mode or as clusterd's plan says.  May be called again for a move that is under way or
  * done.
  * @return 0 the guest runs on @target, or its memory waits there; else it runs on here, or nobody
  * can tell (I2)

@@ -206,10 +206,9 @@ int vmha_role_drop(const struct vmha_role *role, bool disks, const struct vmha_t
 {
 	/* The record of saved memory before the memory: without a record it is never used.  The
 	 * definition last: while it is there, a second try finds the disks. */
-	static const enum vmha_role_file files[] = { VMHA_FILE_WISH,	     VMHA_FILE_MOVE,
-						     VMHA_FILE_STATE_RECORD, VMHA_FILE_STATE,
-						     VMHA_FILE_OWNER,	     VMHA_FILE_ROLE,
-						     VMHA_FILE_XML };
+	static const enum vmha_role_file files[] = { VMHA_FILE_MOVE,  VMHA_FILE_STATE_RECORD,
+						     VMHA_FILE_STATE, VMHA_FILE_OWNER,
+						     VMHA_FILE_ROLE,  VMHA_FILE_XML };
 	vmha_autoerr struct vmha_err *why = NULL;
 	struct vmha_lease_index index;
 	struct vmha_lease lease;

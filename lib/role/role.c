@@ -12,14 +12,13 @@ static const char *const suffixes[] = {
 	[VMHA_FILE_DIR] = NULL,	     [VMHA_FILE_XML] = "xml",
 	[VMHA_FILE_ROLE] = "role",   [VMHA_FILE_OWNER] = "owner",
 	[VMHA_FILE_STATE] = "state", [VMHA_FILE_STATE_RECORD] = "state.rec",
-	[VMHA_FILE_MOVE] = "move",   [VMHA_FILE_WISH] = "wish",
-	[VMHA_FILE_RUN] = "run",
+	[VMHA_FILE_MOVE] = "move",   [VMHA_FILE_RUN] = "run",
 };
 
 static const enum vmha_role_file record_files[] = {
 	[VMHA_RECORD_ROLE] = VMHA_FILE_ROLE, [VMHA_RECORD_OWNER] = VMHA_FILE_OWNER,
 	[VMHA_RECORD_RUN] = VMHA_FILE_RUN,   [VMHA_RECORD_STATE] = VMHA_FILE_STATE_RECORD,
-	[VMHA_RECORD_WISH] = VMHA_FILE_WISH, [VMHA_RECORD_MOVE] = VMHA_FILE_MOVE,
+	[VMHA_RECORD_MOVE] = VMHA_FILE_MOVE,
 };
 
 void vmha_role_path(const struct vmha_role *role, enum vmha_role_file file, char *path)

@@ -14,7 +14,6 @@
  *   /clusterstorage/<volume>/<vm>/<vm>.owner   struct vmha_owner_record; absent: nobody has a
  * process /clusterstorage/<volume>/<vm>/<vm>.state   saved memory, .state.rec its record
  *   /clusterstorage/<volume>/<vm>/<vm>.move    last or running move
- *   /clusterstorage/<volume>/<vm>/<vm>.wish    administrator's wish for the next move
  *   /run/vmha/vm/<vm>.run                      struct vmha_run_record of the local process
  */
 #define VMHA_STORAGE_ROOT "/clusterstorage"
@@ -27,7 +26,6 @@ enum vmha_role_file {
 	VMHA_FILE_STATE,
 	VMHA_FILE_STATE_RECORD,
 	VMHA_FILE_MOVE,
-	VMHA_FILE_WISH,
 	VMHA_FILE_RUN,
 };
 

@@ -16,7 +16,7 @@
  *              with: leases, definitions, the records of roles and of the volume
  * coordinator  held by the one node that does the volume's chores
  *
- * Records that only the owner of a role writes (owner, state, move, wish) need neither: the role's
+ * Records that only the owner of a role writes (owner, state, move) need neither: the role's
  * own lease and the hand-over of its owner record put those in order (lib/role/owner.c), and a
  * guest that stands still for a move must not wait for an administrator.
  */

@@ -25,7 +25,6 @@ undisturbed() {
 	await 20 "$1: web1 managed" role_managed web1
 	await 10 "$1: web1's process on $2 alone" process_on web1 "$2"
 	await 10 "$1: no constraint left, as node1 sees it" no_constraint
-	[[ ! -e $(role_file web1 wish) ]] || fail "$1: a wish was left"
 	await 20 "$1: nothing wrong in vmha status" on node1 vmha status
 	await 20 "$1: no open migration" migrations_none_open
 }

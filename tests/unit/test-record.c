@@ -16,7 +16,6 @@ union any {
 	struct vmha_owner_record owner;
 	struct vmha_run_record run;
 	struct vmha_state_record state;
-	struct vmha_wish_record wish;
 	struct vmha_move_record move;
 	struct vmha_volume_record volume;
 	struct vmha_joined_record joined;
@@ -133,36 +132,35 @@ static void refused_with(const char *body, const char *why)
 {
 	vmha_autoerr struct vmha_err *e = NULL;
 	vmha_autofree char *text = summed(body);
-	struct vmha_wish_record got = { .to = "untouched" };
+	struct vmha_intent_record got = { .node = "untouched" };
 
-	CHECK_INT(vmha_record_parse(VMHA_RECORD_WISH, text, &got, &e), -EBADMSG);
+	CHECK_INT(vmha_record_parse(VMHA_RECORD_INTENT, text, &got, &e), -EBADMSG);
 	CHECK_HAS(vmha_err_text(e), why);
-	CHECK_STR(got.to, "untouched");
+	CHECK_STR(got.node, "untouched");
 }
+
+#define FIELDS "name=r\nvolume=v\ndisks=0\nnode=n\n"
+#define ADD    FIELDS "op=add\n"
 
 static void what_is_wrong_is_said(void)
 {
-	refused_with("vmha-record=wish/1\nto=n\nmode=live\ntrace=t\n", "lacks expires_s");
-	refused_with("vmha-record=wish/1\nto=n\nto=m\nmode=live\ntrace=t\nexpires_s=1\n", "of to");
-	refused_with("vmha-record=wish/1\nto=n\nmode=much too long\ntrace=t\nexpires_s=1\n",
-		     "of mode");
-	refused_with("vmha-record=wish/1\nto=n\nmode=live\ntrace=t\nexpires_s=soon\n",
-		     "of expires_s");
-	refused_with("vmha-record=wish/1\nto=n\nmode=live\ntrace=t\nexpires_s=1\nnonsense\n",
-		     "'='");
-	refused_with("vmha-record=wish/2\nto=n\nmode=live\ntrace=t\nexpires_s=1\n", "wish/1");
-	refused_with("vmha-record=owner/1\nto=n\nmode=live\ntrace=t\nexpires_s=1\n", "wish/1");
+	refused_with("vmha-record=intent/1\n" ADD, "lacks begun_s");
+	refused_with("vmha-record=intent/1\n" ADD "op=add\nbegun_s=1\n", "of op");
+	refused_with("vmha-record=intent/1\n" FIELDS "op=much too long\nbegun_s=1\n", "of op");
+	refused_with("vmha-record=intent/1\n" ADD "begun_s=soon\n", "of begun_s");
+	refused_with("vmha-record=intent/1\n" ADD "begun_s=1\nnonsense\n", "'='");
+	refused_with("vmha-record=intent/2\n" ADD "begun_s=1\n", "intent/1");
+	refused_with("vmha-record=owner/1\n" ADD "begun_s=1\n", "intent/1");
 }
 
 static void a_newer_release_may_add_keys(void)
 {
-	vmha_autofree char *text = summed("vmha-record=wish/1\nto=n\nmode=live\ntrace=t\n"
-					  "colour=blue\nexpires_s=-1\n");
-	struct vmha_wish_record got;
+	vmha_autofree char *text = summed("vmha-record=intent/1\n" ADD "colour=blue\nbegun_s=-1\n");
+	struct vmha_intent_record got;
 
-	CHECK_INT(vmha_record_parse(VMHA_RECORD_WISH, text, &got, NULL), 0);
-	CHECK_STR(got.to, "n");
-	CHECK_INT(got.expires_s, -1);
+	CHECK_INT(vmha_record_parse(VMHA_RECORD_INTENT, text, &got, NULL), 0);
+	CHECK_STR(got.node, "n");
+	CHECK_INT(got.begun_s, -1);
 }
 
 static void a_line_end_in_a_text_becomes_a_blank(void)
