@@ -35,6 +35,7 @@ struct clusterd {
 	/* One a module, its own business; NULL until its start(). */
 	struct clusterd_ops *ops;
 	struct clusterd_drive *drive;
+	struct clusterd_moveage *moveage;
 	struct clusterd_net *net;
 	struct clusterd_config *config;
 	struct clusterd_journal *journal;
@@ -77,6 +78,7 @@ extern const struct clusterd_module clusterd_module_config;
 extern const struct clusterd_module clusterd_module_journal;
 extern const struct clusterd_module clusterd_module_ops; /* state, subscribe, hello */
 extern const struct clusterd_module clusterd_module_drive;
+extern const struct clusterd_module clusterd_module_moveage;
 extern const struct clusterd_module clusterd_module_net;
 extern const struct clusterd_module clusterd_module_guests;
 extern const struct clusterd_module clusterd_module_forget;

@@ -49,6 +49,7 @@ clusterd_vmha_clusterd_SOURCES = \
 	clusterd/loop.c clusterd/loop.h \
 	clusterd/main.c \
 	clusterd/modules.c \
+	clusterd/moveage.c \
 	clusterd/net.c clusterd/net.h \
 	clusterd/net_events.c clusterd/net_events.h \
 	clusterd/net_probe.c clusterd/net_probe.h \

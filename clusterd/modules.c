@@ -3,9 +3,11 @@
 
 const struct clusterd_module *const clusterd_modules[] = {
 	&clusterd_module_config, /* before the journal: it holds its settings */
-	&clusterd_module_journal, &clusterd_module_ops,	    &clusterd_module_net,
-	&clusterd_module_drive,	  &clusterd_module_guests,  &clusterd_module_forget,
-	&clusterd_module_fence,	  &clusterd_module_volumes, NULL,
+	&clusterd_module_journal, &clusterd_module_ops,
+	&clusterd_module_net,	  &clusterd_module_drive,
+	&clusterd_module_moveage, &clusterd_module_guests,
+	&clusterd_module_forget,  &clusterd_module_fence,
+	&clusterd_module_volumes, NULL,
 };
 
 int clusterd_modules_start(struct clusterd *c, struct vmha_err **err)

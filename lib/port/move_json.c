@@ -139,6 +139,29 @@ static int number_take(const json_t *o, const char *key, uint64_t otherwise, uin
 	return 0;
 }
 
+char *vmha_move_json_age(const char *trace)
+{
+	return text_of(json_pack("{s:i, s:s, s:s}", "v", 1, "op", "move-age", "trace", trace));
+}
+
+int vmha_move_json_age_read(const char *reply, struct vmha_move_age *ret_age, struct vmha_err **err)
+{
+	autojson json_t *o = NULL;
+	json_int_t begun;
+	json_int_t stopped;
+	int r = reply_load(reply, &o, err);
+
+	if (r < 0) {
+		return r;
+	}
+	if (json_unpack(o, "{s:I, s:I}", "begun_ms", &begun, "stopped_ms", &stopped) < 0 ||
+	    begun < -1 || stopped < -1) {
+		return vmha_err_set(err, -EBADMSG, "the answer of vmha-clusterd is not understood");
+	}
+	*ret_age = (struct vmha_move_age){ .begun_ms = begun, .stopped_ms = stopped };
+	return 0;
+}
+
 static bool is_address(const char *text)
 {
 	unsigned char raw[16];

@@ -46,6 +46,16 @@ struct vmha_move_end {
 char *vmha_move_json_end(uint64_t id, const char *vm, const char *trace,
 			 const struct vmha_move_end *end);
 
+/** How long ago is each, as this node heard of it? ms by one clock, -1: it has not. */
+struct vmha_move_age {
+	int64_t begun_ms;
+	int64_t stopped_ms; /* the guest, for a quick move */
+};
+char *vmha_move_json_age(const char *trace);
+/** @return 0; -ECANCELED clusterd knows of no such move; -EBADMSG */
+int vmha_move_json_age_read(const char *reply, struct vmha_move_age *ret_age,
+			    struct vmha_err **err);
+
 char *vmha_move_json_journal(const char *vm, const char *node, const char *trace, const char *text);
 
 /** A reply that only says yes or no. @return 0; -ECANCELED no, with clusterd's words; -EBADMSG */

@@ -336,6 +336,21 @@ static const char *result_of(enum vmha_move_state state)
 	return state <= VMHA_MOVE_CONNECTING || state == VMHA_MOVE_KEPT ? "KEPT" : "UNSURE";
 }
 
+void vmha_link_times(struct vmha_link *link, struct vmha_moving *m)
+{
+	vmha_autofree char *request = link && link->ipc ? vmha_move_json_age(link->trace) : NULL;
+	vmha_autofree char *reply = NULL;
+	struct vmha_move_age age;
+
+	m->rec.total_ms = vmha_move_span_ms(m->rec.begun_ms, vmha_wall_ms());
+	m->rec.blackout_ms = vmha_move_span_ms(m->rec.stopped_ms, vmha_wall_ms());
+	if (request && vmha_ipc_call(link->ipc, request, TELL_PATIENCE, &reply, NULL) == 0 &&
+	    vmha_move_json_age_read(reply, &age, NULL) == 0 && age.stopped_ms >= 0) {
+		m->rec.total_ms = age.begun_ms;
+		m->rec.blackout_ms = age.stopped_ms;
+	}
+}
+
 void vmha_link_end(struct vmha_link *link, const struct vmha_moving *m)
 {
 	const struct vmha_move_end end = {

@@ -56,6 +56,10 @@ void vmha_link_say(struct vmha_link *link, const struct vmha_moving *m, const ch
 /** @return why the move is to be aborted, borrowed; NULL: it is not */
 const char *vmha_link_abort(struct vmha_link *link);
 
+/** Take total and blackout of a quick move, which end now, from what clusterd here has heard: the
+ * source's wall clock is not ours.  Without its answer the wall clocks count. */
+void vmha_link_times(struct vmha_link *link, struct vmha_moving *m);
+
 /** How it ended, by @m's state. */
 void vmha_link_end(struct vmha_link *link, const struct vmha_moving *m);
 

@@ -165,8 +165,7 @@ static void restored(const struct vmha_action *act, const struct vmha_state_reco
 		     struct vmha_moving *m)
 {
 	m->rec.bytes = (int64_t)rec->state_bytes;
-	m->rec.blackout_ms = vmha_move_span_ms(m->rec.stopped_ms, vmha_wall_ms());
-	m->rec.total_ms = vmha_move_span_ms(m->rec.begun_ms, vmha_wall_ms());
+	vmha_link_times(m->link, m);
 	(void)vmha_moving_step(act, m, VMHA_EVENT_CONFIRMED, NULL);
 	(void)vmha_moving_step(act, m, VMHA_EVENT_CLEANED, NULL);
 	vmha_log(VMHA_LOG_INFO,

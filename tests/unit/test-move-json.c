@@ -52,6 +52,27 @@ static void plan_is_read(void)
 	CHECK_STR(p.excluded, "mgt: excluded");
 }
 
+static int age(const char *text, struct vmha_move_age *ret)
+{
+	return vmha_move_json_age_read(text, ret, NULL);
+}
+
+static void age_is_read(void)
+{
+	struct vmha_move_age a = { .begun_ms = 7, .stopped_ms = 7 };
+	vmha_autofree char *text = vmha_move_json_age("ab");
+
+	CHECK_HAS(text, "\"op\":\"move-age\"");
+	CHECK_HAS(text, "\"trace\":\"ab\"");
+	CHECK_INT(age("{\"ok\":false,\"error\":\"no\"}", &a), -ECANCELED);
+	CHECK_INT(age("{\"ok\":true,\"begun_ms\":1}", &a), -EBADMSG);
+	CHECK_INT(age("{\"ok\":true,\"begun_ms\":1,\"stopped_ms\":-2}", &a), -EBADMSG);
+	CHECK_INT(a.begun_ms, 7);
+	CHECK_INT(age("{\"ok\":true,\"begun_ms\":16700,\"stopped_ms\":-1}", &a), 0);
+	CHECK_INT(a.begun_ms, 16700);
+	CHECK_INT(a.stopped_ms, -1);
+}
+
 static void what_is_missing_has_a_default(void)
 {
 	struct vmha_plan p = { 0 };
@@ -210,14 +231,10 @@ static void ways_are_read(void)
 }
 
 static const struct unit_test tests[] = {
-	UNIT_TEST(ways_are_read),
-	UNIT_TEST(plan_is_read),
-	UNIT_TEST(what_is_missing_has_a_default),
-	UNIT_TEST(garbage_is_refused),
-	UNIT_TEST(too_many_networks_are_cut),
-	UNIT_TEST(refusal_has_its_words),
-	UNIT_TEST(abort_is_for_its_move),
-	UNIT_TEST(requests_are_written),
-	UNIT_TEST(checks_are_summed_up),
+	UNIT_TEST(ways_are_read),	  UNIT_TEST(plan_is_read),
+	UNIT_TEST(age_is_read),		  UNIT_TEST(what_is_missing_has_a_default),
+	UNIT_TEST(garbage_is_refused),	  UNIT_TEST(too_many_networks_are_cut),
+	UNIT_TEST(refusal_has_its_words), UNIT_TEST(abort_is_for_its_move),
+	UNIT_TEST(requests_are_written),  UNIT_TEST(checks_are_summed_up),
 };
 UNIT_MAIN(tests)

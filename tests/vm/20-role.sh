@@ -45,6 +45,10 @@ vm_mark
 clock_jump "$FROM" 7200
 clock_jump "$TO" -7200
 vm_moved "$VM" quick "$TO" "$FROM"
+MOVE=$(on "$FROM" vmha vm show "$VM" --output json | jq -c '.last_move | {total_ms, blackout_ms}')
+figure "as it is told: $MOVE"
+jq -e '.total_ms > .blackout_ms and .blackout_ms > 0 and .total_ms < 600000' <<<"$MOVE" >/dev/null ||
+	fail "the times of a move between clocks 4 h apart: $MOVE"
 vm_volume_good
 clock_jump "$FROM" -7200
 clock_jump "$TO" 7200
