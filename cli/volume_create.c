@@ -16,6 +16,8 @@
 #include "lib/port/lease_sanlock.h"
 #include "lib/port/pcmk.h"
 
+#define JOIN_S 120 /* a start that is under way */
+
 /* A directory that is there already. */
 static int path_read(const char *path, struct volume_new *v, struct vmha_err **err)
 {
@@ -241,6 +243,13 @@ static void joined_elsewhere(const struct volume_new *v, char *text, size_t size
 	}
 }
 
+static bool joined_here(const struct volume_new *v)
+{
+	struct vmha_joined_record rec;
+
+	return vmha_volume_load(v->name, VMHA_VOLUME_JOINED, &rec, NULL) == 0;
+}
+
 /*
  *   this command, on A                       an administrator on B, which has joined
  *   waits for C to join
@@ -252,10 +261,12 @@ static void joined_elsewhere(const struct volume_new *v, char *text, size_t size
 static const char *in_use_by(const struct volume_new *v, char *text, size_t size)
 {
 	vmha_autoerr struct vmha_err *why = NULL;
+	bool joined = joined_here(v);
 
-	bool joined = vmha_volume_load(v->name, VMHA_VOLUME_JOINED,
-				       &(struct vmha_joined_record){ 0 }, NULL) == 0;
-
+	if (v->formatted && !joined) { /* another node failed first: this one may be under way */
+		(void)vmha_pcmk_settle(JOIN_S, NULL);
+		joined = joined_here(v);
+	}
 	*text = '\0';
 	if (vmha_volume_roles_refuse(v, &why) < 0 ||
 	    (v->formatted && joined && vmha_volume_answers(v->name, VMHA_ANSWER_S, &why) < 0)) {
