@@ -29,11 +29,11 @@ json_t *vmha_volume_owner_json(const char *volume, const char *lock,
 
 #define VMHA_ANSWER_S	   30 /* before a change: a lost node of a GFS2 may have to be fenced first */
 #define VMHA_ANSWER_LOOK_S 5 /* before a look at what is there */
-/** Read a block of @path in another process: storage that hangs would hang this command, beyond any
- * signal. @return 0, whatever else is wrong with it; -ETIMEDOUT */
-int vmha_storage_answers(const char *path, const char *volume, unsigned int within_s,
-			 struct vmha_err **err);
-/** As vmha_storage_answers(), of a volume's record; what it said lately counts. To be called before
+/** Read a block of @device in another process: storage that hangs would hang this command, beyond
+ * any signal. @return 0, whatever else is wrong with it; -ETIMEDOUT */
+int vmha_device_answers(const char *device, const char *volume, unsigned int within_s,
+			struct vmha_err **err);
+/** Likewise write to a volume that is mounted here; what it said lately counts. To be called before
  * its files are touched. */
 int vmha_volume_answers(const char *volume, unsigned int within_s, struct vmha_err **err);
 /** @return 1; 0 no volume is at that place; -ETIMEDOUT */

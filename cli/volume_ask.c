@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Does a volume's storage answer?  A process that reads from one that hangs is beyond any signal,
- * so another one is sent ahead.
+ * Does a volume's storage answer?  A process that waits for one that hangs is beyond any signal, so
+ * another one is sent ahead.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,24 +25,54 @@ static struct asked {
 } asked[ASKED_MAX];
 static size_t asked_count;
 
-int vmha_storage_answers(const char *path, const char *volume, unsigned int within_s,
-			 struct vmha_err **err)
+/* What else is wrong with it is told by whoever needs it. */
+static int answers(const char *const argv[], const char *volume, unsigned int within_s,
+		   struct vmha_err **err)
 {
 	vmha_autoresult struct vmha_proc_result res = { 0 };
-	vmha_autofree char *in = vmha_str_printf("if=%s", path);
-	const char *const argv[] = { "dd", "of=/dev/null", "iflag=direct", "bs=4096", "count=1", in,
-				     NULL };
 
-	if (!in) {
-		return vmha_err_set(err, -ENOMEM, "out of memory");
-	}
-	/* what else is wrong with it is told by whoever needs it */
 	if (vmha_proc_run(argv, NULL, VMHA_SPAN_S(within_s), &res, NULL) != -ETIMEDOUT) {
 		return 0;
 	}
 	return vmha_err_set(err, -ETIMEDOUT,
-			    "the storage of volume %s does not answer on this node for %u s (%s)",
-			    volume, within_s, path);
+			    "the storage of volume %s does not answer on this node for %u s",
+			    volume, within_s);
+}
+
+int vmha_device_answers(const char *device, const char *volume, unsigned int within_s,
+			struct vmha_err **err)
+{
+	vmha_autofree char *in = vmha_str_printf("if=%s", device);
+	const char *const argv[] = { "dd",	in,  "of=/dev/null", "iflag=direct", "bs=4096",
+				     "count=1", NULL };
+
+	return in ? answers(argv, volume, within_s, err)
+		  : vmha_err_set(err, -ENOMEM, "out of memory");
+}
+
+/*
+ * A direct write to a file of this node's alone.  On GFS2 it needs a lock that the DLM has to give
+ * anew, so it waits where other files would.  A direct read of a file that all nodes read must not
+ * be the question: it converts the lock from PR to CW and back, and where its master is lost in the
+ * middle of that, Linux 6.1 may hold another mode afterwards than GFS2 believes, which the kernel
+ * of this node does not survive ("dlm: validate_lock_args -22", "kernel BUG" in do_xmote).
+ */
+static int write_answers(const char *volume, unsigned int within_s, struct vmha_err **err)
+{
+	char dir[VMHA_PATH_SIZE];
+	char host[VMHA_NODE_SIZE] = "";
+	vmha_autofree char *out = NULL;
+	const char *argv[] = { "dd",	       "if=/dev/zero",
+			       NULL,	       "oflag=direct,dsync,nofollow",
+			       "conv=notrunc", "bs=4096",
+			       "count=1",      NULL };
+
+	vmha_volume_path(volume, VMHA_VOLUME_HEALTH_DIR, dir);
+	(void)gethostname(host, sizeof(host) - 1);
+	out = vmha_str_printf("of=%s/%s.ask", dir, host);
+	argv[2] = out;
+	return out ? answers(argv, volume, within_s, err)
+		   : vmha_err_set(err, -ENOMEM, "out of memory");
 }
 
 static struct asked *asked_find(const char *volume)
@@ -64,7 +94,6 @@ static struct asked *asked_find(const char *volume)
 int vmha_volume_answers(const char *volume, unsigned int within_s, struct vmha_err **err)
 {
 	struct asked *a = asked_find(volume);
-	char path[VMHA_PATH_SIZE];
 	int r;
 
 	if (a && a->silent_s >= within_s) {
@@ -76,8 +105,7 @@ int vmha_volume_answers(const char *volume, unsigned int within_s, struct vmha_e
 	if (a && !a->silent_s && a->good_until.ns && !vmha_mono_passed(a->good_until)) {
 		return 0;
 	}
-	vmha_volume_path(volume, VMHA_VOLUME_RECORD, path);
-	r = vmha_storage_answers(path, volume, within_s, err);
+	r = write_answers(volume, within_s, err);
 	if (a) {
 		a->silent_s = r == -ETIMEDOUT ? within_s : 0;
 		a->good_until = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(GOOD_S));

@@ -170,7 +170,7 @@ int vmha_volume_device_check(struct volume_new *v, struct vmha_err **err)
 	r = r < 0 ? r : vmha_mount_options_check(v->type, v->options, err);
 	r = r < 0 ? r : place_take(v, err);
 	if (r == 0 && v->type == VMHA_VOLUME_TYPE_GFS2) {
-		r = vmha_storage_answers(v->device, v->name, VMHA_ANSWER_S, err);
+		r = vmha_device_answers(v->device, v->name, VMHA_ANSWER_S, err);
 		r = r < 0 ? r : gfs2_check(v, err);
 	}
 	return r;
