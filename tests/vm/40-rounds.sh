@@ -132,8 +132,7 @@ consistent() {
 }
 
 look() {
-	await "$1" "every name whole or absent ($(tail -n 5 "$WORK/witness" 2>/dev/null | tr '\n' ';'))" consistent
-	vm_volume_good
+	await 240 "every name whole or absent ($(tail -n 5 "$WORK/witness" 2>/dev/null | tr '\n' ';'))" consistent
 }
 
 vm_begin
@@ -152,13 +151,14 @@ for ((ROUND = 1; ROUND <= ROUNDS; ROUND++)); do
 	if ((ROUND % 4 == 2 || ROUND == ROUNDS)); then
 		await 300 "all nodes in the volume" vm_volume_on 3
 		one_round "${NODES[RANDOM % 3]}"
-		look 240
+		look
 	else
 		one_round
 	fi
 done
 await 300 "all nodes in the volume" vm_volume_on 3
-look 240
+look
+vm_volume_good
 sed -n 's/^figure: //p' "$WORK/witness" | while read -r LINE; do figure "$LINE"; done
 figure "changes: $DONE done, $REFUSED refused, $LOST lost with their node; $POWER_OFFS power-offs"
 sort "$WORK/refused" 2>/dev/null | uniq -c | while read -r LINE; do figure "refused: ${LINE:0:120}"; done
