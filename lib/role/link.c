@@ -345,9 +345,9 @@ void vmha_link_times(struct vmha_link *link, struct vmha_moving *m)
 	m->rec.total_ms = vmha_move_span_ms(m->rec.begun_ms, vmha_wall_ms());
 	m->rec.blackout_ms = vmha_move_span_ms(m->rec.stopped_ms, vmha_wall_ms());
 	if (request && vmha_ipc_call(link->ipc, request, TELL_PATIENCE, &reply, NULL) == 0 &&
-	    vmha_move_json_age_read(reply, &age, NULL) == 0 && age.stopped_ms >= 0) {
-		m->rec.total_ms = age.begun_ms;
-		m->rec.blackout_ms = age.stopped_ms;
+	    vmha_move_json_age_read(reply, &age, NULL) == 0) {
+		m->rec.total_ms = age.begun_ms >= 0 ? age.begun_ms : m->rec.total_ms;
+		m->rec.blackout_ms = age.stopped_ms >= 0 ? age.stopped_ms : m->rec.blackout_ms;
 	}
 }
 
