@@ -171,11 +171,19 @@ static int resource_await(const struct volume_new *v, json_t *nodes, struct vmha
 	}
 }
 
+/* A change that its tool did not see through may have been made all the same. */
+static bool is_configured(const struct volume_new *v)
+{
+	vmha_autofree char *clone = vmha_str_printf("%s-clone", v->name);
+
+	return !clone || vmha_pcmk_id_used(clone, NULL) != 0;
+}
+
 int vmha_volume_bring_in(struct volume_new *v, json_t *nodes, struct vmha_err **err)
 {
 	int r = resource_make(v, err);
 
-	v->configured = r == 0;
+	v->configured = r == 0 || is_configured(v);
 	r = r < 0 ? r : resource_await(v, nodes, err);
 	/* before the first role: Pacemaker's own limit of migrations, from ours */
 	return r < 0 ? r : vmha_pcmk_settings_change(NULL, 0, err);
