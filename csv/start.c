@@ -168,12 +168,19 @@ static enum vmha_ocf prepare_join(const struct csv_params *p, struct vmha_err **
 	if (r < 0 && r != -EBUSY) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", now.text);
 	}
+	if (r < 0 || now.value[0]) {
+		return OCF_SUCCESS;
+	}
 	/* before sanlock writes to its record */
-	if (r == 0 && !now.value[0] &&
-	    csv_ask(csv_ask_clash, p, p->deadline, &now, NULL) == -EADDRINUSE) {
+	r = csv_ask(csv_ask_clash, p, p->deadline, &now, NULL);
+	if (r == -EADDRINUSE) {
 		return csv_fail(OCF_ERR_GENERIC, "%s", now.text);
 	}
-	return OCF_SUCCESS;
+	return r < 0 ? csv_fail(OCF_ERR_GENERIC,
+				"whether another host uses the host id of this node on volume %s "
+				"cannot be told: %s",
+				p->volume, now.text)
+		     : OCF_SUCCESS;
 }
 
 static enum vmha_ocf join(const struct csv_params *p, bool mounted, struct vmha_err **err)

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 csv_agent() { # NODE ACTION INTERVAL_MS
-	on "$1" env OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE="$VOLUME" \
+	on "$1" env ${AGENT_PATH:+"PATH=$AGENT_PATH"} OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE="$VOLUME" \
 		OCF_RESKEY_CRM_meta_timeout=30000 OCF_RESKEY_CRM_meta_interval="$3" \
 		OCF_RESKEY_volume="$VOLUME" /usr/lib/ocf/resource.d/vmha/csv "$2"
 }
@@ -145,6 +145,11 @@ agent_says node3 stop 0 0
 agent_says node3 stop 0 0
 agent_says node3 monitor 10000 7
 lab service node3 start sanlock
+# who uses its host id cannot be asked
+# shellcheck disable=SC2016 # for the node's shell
+on node3 sh -c 'mkdir /root/broken && printf "#!/bin/sh\nexit 1\n" >/root/broken/sanlock && chmod +x /root/broken/sanlock'
+AGENT_PATH=/root/broken:/usr/sbin:/usr/bin:/sbin:/bin agent_says node3 start 0 1 "cannot be told"
+agent_says node3 monitor 10000 7
 guest_start node3 orphan
 agent_says node3 start 0 0 "orphan"
 [[ -z $(qemu_pid node3 orphan) ]] || fail "the orphan runs on"
