@@ -13,7 +13,6 @@ struct heard {
 };
 
 struct clusterd_moveage {
-	struct clusterd *c;
 	GHashTable *heard; /* trace -> struct heard */
 };
 
@@ -21,7 +20,6 @@ static int start(struct clusterd *c, struct vmha_err **err)
 {
 	(void)err;
 	c->moveage = g_new0(struct clusterd_moveage, 1);
-	c->moveage->c = c;
 	c->moveage->heard = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return 0;
 }

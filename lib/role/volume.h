@@ -16,8 +16,8 @@
  *   /clusterstorage/<volume>/.vmha/lockspace    sanlock lockspace, named as the volume; and
  *   /clusterstorage/<volume>/.vmha/leases       sanlock resource index and leases: not of gfs2
  *   /clusterstorage/<volume>/.vmha/health/NODE  written and read by each node's health check
- *   .../health/HOST.ask                         written by commands of that host, to see whether
- * they can /clusterstorage/<volume>/.vmha/coordinator  struct vmha_coordinator_record
+ *   /clusterstorage/<volume>/.vmha/health/HOST.ask  written by commands, to ask the storage
+ *   /clusterstorage/<volume>/.vmha/coordinator  struct vmha_coordinator_record
  *   /run/vmha/csv/<volume>.joined, .health      this node's records
  *   /run/vmha/csv/<volume>.leases, .device      of gfs2: where the leases lie on which device
  *   /run/vmha/csv/<volume>.coordinator          "PID START-TICKS" of this node's vmha-coordinator

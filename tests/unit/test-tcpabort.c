@@ -84,6 +84,7 @@ static bool last_word_counts(struct vmha_span silent)
 	spoke = vmha_mono_now();
 	if (told) {
 		CHECK_INT(spared, 0);
+		CHECK(lives(&p));
 		CHECK_INT(send(p.far, "x", 1, 0), 1);
 		CHECK_INT(recv(p.near, &byte, 1, 0), 1);
 		spared = vmha_tcp_abort_silent("127.0.0.1", p.port, silent, NULL);
