@@ -70,18 +70,29 @@ static enum vmha_guest_end end_of(const struct clusterd_guest *g)
 
 static struct report *report_new(const struct clusterd_guest *g)
 {
-	const struct clusterd_domain *d = clusterd_guest_domain(g);
 	struct report *rep = g_new0(struct report, 1);
 
 	rep->c = g->c;
 	rep->pid = g->run.pid;
 	(void)g_strlcpy(rep->vm, g->name, sizeof(rep->vm));
-	if (g->ended) {
-		rep->cause = vmha_guest_end_name(end_of(g));
-		rep->what = g_strdup_printf("%s on %s ended: %s", g->name, g->c->name,
-					    vmha_guest_end_text(end_of(g)));
-		return rep;
-	}
+	return rep;
+}
+
+static struct report *report_end(const struct clusterd_guest *g)
+{
+	struct report *rep = report_new(g);
+
+	rep->cause = vmha_guest_end_name(end_of(g));
+	rep->what = g_strdup_printf("%s on %s ended: %s", g->name, g->c->name,
+				    vmha_guest_end_text(end_of(g)));
+	return rep;
+}
+
+static struct report *report_still(const struct clusterd_guest *g)
+{
+	const struct clusterd_domain *d = clusterd_guest_domain(g);
+	struct report *rep = report_new(g);
+
 	rep->still = true;
 	rep->cause = vmha_guest_state_name(g->still);
 	rep->what = g_strdup_printf("%s on %s is %s%s%s%s", g->name, g->c->name,
@@ -155,7 +166,7 @@ static void reported(struct clusterd *c, const struct clusterd_worker_result *re
 
 static void report(struct clusterd_guest *g)
 {
-	struct report *rep = report_new(g);
+	struct report *rep = g->ended ? report_end(g) : report_still(g);
 	const char *const argv[] = {
 		program,    g->name, g->run.volume, g->c->name, g->ended ? "ended" : "still",
 		rep->cause, NULL
@@ -193,6 +204,30 @@ static gboolean on_ended(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static bool stands_still(enum vmha_guest_state state)
+{
+	return state == VMHA_GUEST_IOERROR || state == VMHA_GUEST_WATCHDOG ||
+	       state == VMHA_GUEST_PANICKED;
+}
+
+/* Pacemaker's monitor has seen it before we could tell, and its stop has ended it: why it did is
+ * for the journal. */
+static void monitor_was_first(struct clusterd_guest *g, const struct clusterd_domain *d)
+{
+	enum vmha_guest_state state = d->state == VMHA_GUEST_GONE ? d->last : d->state;
+	g_autofree char *text = NULL;
+	struct report *rep;
+
+	if (!stands_still(state) || state == g->still || !clusterd_guest_in_action(g->c, g->name)) {
+		return;
+	}
+	g->still = state;
+	rep = report_still(g);
+	text = g_strdup_printf("%s; Pacemaker is at work on it", rep->what);
+	journal(rep, VMHA_LEVEL_warning, text);
+	report_free(rep);
+}
+
 void clusterd_guest_ended(struct clusterd_guest *g)
 {
 	const struct clusterd_domain *d = clusterd_guest_domain(g);
@@ -200,6 +235,9 @@ void clusterd_guest_ended(struct clusterd_guest *g)
 
 	if (g->judged) {
 		return;
+	}
+	if (d) {
+		monitor_was_first(g, d);
 	}
 	told = !g->c->guests->connected || (d && d->state == VMHA_GUEST_GONE);
 
@@ -219,12 +257,9 @@ static gboolean on_still(gpointer data)
 	if (g->ended || !d || d->state == g->still) {
 		return G_SOURCE_REMOVE;
 	}
-	if (!g->c->synced) {
-		timer_set(g, RETRY_MS, on_still);
+	if (!g->c->synced || clusterd_guest_in_action(g->c, g->name) || in_migration(g)) {
+		timer_set(g, RETRY_MS, on_still); /* who works at it may end it */
 		return G_SOURCE_REMOVE;
-	}
-	if (clusterd_guest_in_action(g->c, g->name) || in_migration(g)) {
-		return G_SOURCE_REMOVE; /* the monitor after it sees it */
 	}
 	g->still = d->state;
 	report(g);
@@ -242,25 +277,10 @@ void clusterd_guest_changed(struct clusterd_guest *g)
 		g_source_remove(g->timer);
 		g->timer = 0;
 	}
-	switch (d->state) {
-	case VMHA_GUEST_IOERROR:
-	case VMHA_GUEST_WATCHDOG:
-	case VMHA_GUEST_PANICKED:
+	if (stands_still(d->state)) {
 		timer_set(g, STILL_MS, on_still);
-		return;
-	case VMHA_GUEST_RUNNING:
-		break;
-	case VMHA_GUEST_UNKNOWN:
-	case VMHA_GUEST_SUSPENDED:
-	case VMHA_GUEST_PAUSED:
-	case VMHA_GUEST_MIGRATING:
-	case VMHA_GUEST_STANDING:
-	case VMHA_GUEST_OFF:
-	case VMHA_GUEST_GONE:
-		return;
-	}
-	if (g->still != VMHA_GUEST_UNKNOWN) {
-		struct report *rep = report_new(g);
+	} else if (d->state == VMHA_GUEST_RUNNING && g->still != VMHA_GUEST_UNKNOWN) {
+		struct report *rep = report_still(g);
 
 		g_free(rep->what);
 		rep->what = g_strdup_printf("%s on %s runs again", g->name, g->c->name);
