@@ -11,8 +11,8 @@
  *
  *   /clusterstorage/<volume>/<vm>/<vm>.xml     domain XML with its <lease>
  *   /clusterstorage/<volume>/<vm>/<vm>.role    struct vmha_role_record
- *   /clusterstorage/<volume>/<vm>/<vm>.owner   struct vmha_owner_record; absent: nobody has a
- * process /clusterstorage/<volume>/<vm>/<vm>.state   saved memory, .state.rec its record
+ *   /clusterstorage/<volume>/<vm>/<vm>.owner   struct vmha_owner_record; absent: no process
+ *   /clusterstorage/<volume>/<vm>/<vm>.state   saved memory, .state.rec its record
  *   /clusterstorage/<volume>/<vm>/<vm>.move    last or running move
  *   /run/vmha/vm/<vm>.run                      struct vmha_run_record of the local process
  */
