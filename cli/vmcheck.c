@@ -19,6 +19,10 @@
 #include "lib/port/virsh.h"
 #include "lib/role/volume.h"
 
+#define KERNEL "/domain/os/kernel"
+#define INITRD "/domain/os/initrd"
+#define LOADER "/domain/os/loader"
+
 /* Where a path of the volume leads: links inside it are fine, links out of it are not. */
 static bool resolves_on_volume(const char *path, const char *volume, char *ret_real)
 {
@@ -441,6 +445,45 @@ static void nodes_check(const struct vmha_domxml *dom, const struct vmha_role *r
 	}
 }
 
+/* @return false: it lies on a volume that does not answer, and that is refused */
+static bool place_answers(const char *path, struct vmha_findings *f)
+{
+	vmha_autoerr struct vmha_err *err = NULL;
+	char volume[VMHA_NAME_SIZE];
+	const char *rest;
+
+	if (!path || !vmha_str_starts(path, VMHA_STORAGE_ROOT "/")) {
+		return true;
+	}
+	rest = path + strlen(VMHA_STORAGE_ROOT "/");
+	(void)snprintf(volume, sizeof(volume), "%.*s", (int)strcspn(rest, "/"), rest);
+	if (!vmha_str_is_name(volume) || vmha_volume_look(volume, &err) >= 0) {
+		return true;
+	}
+	vmha_findings_refuse(f, "%s cannot be looked at: %s", path, vmha_err_text(err));
+	return false;
+}
+
+/* What lies on another volume is refused for that, or only warned of: but looked at, all the same.
+ */
+static bool places_answer(const struct vmha_domxml *dom, struct vmha_findings *f)
+{
+	vmha_autofree char *kernel = vmha_domxml_get(dom, KERNEL);
+	vmha_autofree char *initrd = vmha_domxml_get(dom, INITRD);
+	vmha_autofree char *loader = vmha_domxml_get(dom, LOADER);
+	const struct vmha_domxml_disk *disks;
+	size_t count;
+	size_t i;
+
+	disks = vmha_domxml_disks(dom, &count);
+	for (i = 0; i < count; i++) {
+		if (!place_answers(disks[i].source, f)) {
+			return false;
+		}
+	}
+	return place_answers(kernel, f) && place_answers(initrd, f) && place_answers(loader, f);
+}
+
 void vmha_vm_check(const struct vmha_domxml *dom, const struct vmha_role *role,
 		   const struct vmha_pcmk_state *state, bool fresh,
 		   const struct vmha_disk_policy *policy, struct vmha_findings *f)
@@ -449,10 +492,13 @@ void vmha_vm_check(const struct vmha_domxml *dom, const struct vmha_role *role,
 
 	vmha_volume_path(role->volume, VMHA_VOLUME_DIR, dir);
 	vmha_domain_check(dom, role->name, dir, policy, f);
+	if (!places_answer(dom, f)) {
+		return;
+	}
 	images_check(dom, role->volume, policy, f);
-	file_check(dom, "/domain/os/kernel", "kernel", R_OK, f);
-	file_check(dom, "/domain/os/initrd", "initrd", R_OK, f);
-	file_check(dom, "/domain/os/loader", "firmware", R_OK, f);
+	file_check(dom, KERNEL, "kernel", R_OK, f);
+	file_check(dom, INITRD, "initrd", R_OK, f);
+	file_check(dom, LOADER, "firmware", R_OK, f);
 	file_check(dom, "/domain/devices/emulator", "emulator", X_OK, f);
 	networks_check(dom, f);
 	roles_check(dom, role, f);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmha-test: timeout=400 lab=own
+# vmha-test: timeout=600 lab=own
 # Storage that hangs or fails under the volume's agent: without a VM nobody is fenced and the volume
 # comes back by itself, also after sanlock was killed; with a VM the node is fenced.  Orphans of a lost
 # lockspace are killed before it is joined again.
@@ -89,8 +89,11 @@ START=$(now_ms)
 commands_run node3 "list vmha vm list" "status vmha status" "why vmha why web1" "show vmha vm show web1" \
 	"add vmha vm add web2 --xml /root/web1.xml --volume $VOLUME" "edit vmha vm edit web1 --xml /root/web1.xml" \
 	"remove vmha vm remove web1" "volumes vmha volume list" "volume vmha volume show $VOLUME" \
-	"check vmha volume check $VOLUME" "out vmha volume remove $VOLUME"
+	"check vmha volume check $VOLUME" "out vmha volume remove $VOLUME" \
+	"new vmha volume create vol9 --path /clusterstorage/$VOLUME"
 figure "commands_ms=$(($(now_ms) - START))"
+HUNG=$(node_pids node3 '(^|/)dd .*[.]ask' | grep -c . || true)
+((HUNG == 1)) || fail "$HUNG processes that ask the storage hang in the kernel"
 said list 0 web1
 said status "[03]" node3
 said why 0 web1
@@ -101,11 +104,32 @@ said remove 1 "does not answer on this node for 30 s"
 said volumes 0 "$VOLUME"
 said volume 0 "does not answer on this node for 5 s"
 said check 3 "does not answer on this node for 30 s"
+said new 1 "does not answer on this node for 30 s"
 said out 1 "does not answer on this node for 30 s"
 [[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
 lab heal node3
 await 60 "node3 is well again" agent_is node3
 await 20 "node3 joined again" node_joined node3
+
+step "a disk of a role lies on another volume, which hangs: refused, and looked at by nobody"
+# a volume of node3 alone: the others are not asked to join it
+for NODE in node1 node2; do
+	on node3 crm_standby --node "$NODE" --update on
+done
+settled 60
+on node3 sh -c 'mkdir /var/lib/vol2 && ln -s /var/lib/vol2 /clusterstorage/vol2' # nodes here may not mount
+on node3 vmha volume create vol2 --path /var/lib/vol2 --io-timeout 1 >"$WORK/create.log" 2>&1 ||
+	fail "volume create: $(cat "$WORK/create.log")"
+lab stall-storage node3 hang
+commands_run node3 "other vmha vm add web2 --xml /root/web1.xml --volume vol2"
+said other 1 "cannot be looked at: the storage of volume $VOLUME does not answer on this node for 5 s"
+lab heal node3
+on node3 vmha volume remove vol2 --destroy >"$WORK/remove.log" 2>&1 || fail "volume remove: $(cat "$WORK/remove.log")"
+for NODE in node1 node2; do
+	on node3 crm_standby --node "$NODE" --delete >/dev/null
+done
+settled 60
+await 60 "node3 is well again" agent_is node3
 
 step "storage of node3 fails, no VM there: the same"
 lab stall-storage node3 eio
