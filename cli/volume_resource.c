@@ -15,6 +15,7 @@
 #include "lib/port/pcmk_settings.h"
 
 #define NODES_MAX 64
+#define OTHERS_S  10 /* what takes longer may be another resource's */
 #define STOP_S	  60
 #define MOUNT_S	  60			   /* more, where the agent mounts */
 #define STOPS_S	  (4 * (STOP_S + MOUNT_S)) /* a loaded cluster stops one node after the other */
@@ -235,15 +236,40 @@ static int unconfigure(const char *name, struct vmha_err **err)
 	return r < 0 ? r : vmha_pcmk_unconfigure(clone, err);
 }
 
+/*
+ * Until Pacemaker has nothing left to do, or this is active nowhere and what there is to do for
+ * longer is another resource's; a start or stop under way counts as active.
+ */
+static int at_rest(const char *name, unsigned int within_s)
+{
+	struct vmha_mono deadline = vmha_mono_add(vmha_mono_now(), VMHA_SPAN_S(within_s));
+
+	for (;;) {
+		int r = vmha_pcmk_settle(OTHERS_S, NULL);
+
+		if (r == 0 || (r == -ETIMEDOUT && !still_active(name))) {
+			return 0;
+		}
+		if (vmha_mono_passed(deadline)) {
+			return -ETIMEDOUT;
+		}
+		vmha_mono_pace(VMHA_SPAN_S(1)); /* it could not be asked: a DC may be elected */
+	}
+}
+
 int vmha_volume_resource_stop(const char *name, struct vmha_err **err)
 {
 	vmha_autofree char *clone = vmha_str_printf("%s-clone", name);
+	vmha_autoerr struct vmha_err *why = NULL;
 
 	if (!clone) {
 		return vmha_err_set(err, -ENOMEM, "out of memory");
 	}
-	(void)vmha_pcmk_meta_set(clone, "target-role", "Stopped", NULL);
-	if (vmha_pcmk_settle(STOPS_S, NULL) == -ETIMEDOUT && still_active(name)) {
+	if (vmha_pcmk_meta_set(clone, "target-role", "Stopped", &why) < 0 && still_active(name)) {
+		return vmha_err_set(err, -EBUSY, "it cannot be told to stop: %s",
+				    vmha_err_text(why));
+	}
+	if (at_rest(name, STOPS_S) < 0) {
 		/* a cleanup would probe in the middle of a stop, and stop once more what is half
 		 * gone */
 		return vmha_err_set(err, -EBUSY,
@@ -251,8 +277,10 @@ int vmha_volume_resource_stop(const char *name, struct vmha_err **err)
 	}
 	/* while the resource is known: a failure left would keep its next namesake off */
 	(void)vmha_pcmk_cleanup(name, NULL, NULL);
-	(void)vmha_pcmk_settle(STOP_S, NULL);
-	return still_active(name) ? vmha_err_set(err, -EBUSY, "it is still active") : 0;
+	if (at_rest(name, STOP_S) < 0 || still_active(name)) {
+		return vmha_err_set(err, -EBUSY, "it is still active");
+	}
+	return 0;
 }
 
 int vmha_volume_resource_remove(const char *name, struct vmha_err **err)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vmha-test: timeout=400 lab=own
-# vmha volume create: refusals, undoing when a node cannot join, and kill -9 at every step.
+# vmha volume create: refusals, undoing when a node cannot join, and kill -9 at every step; and its removal
+# while another node waits for its fence.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -54,6 +55,10 @@ refused() {
 	grep -q -- "$text" "$WORK/refused.log" || fail "'$text' is not in: $(cat "$WORK/refused.log")"
 }
 
+unclean() {
+	cluster crm_mon -1 --output-as=xml | grep "<node name=\"$1\".* unclean=\"true\"" >/dev/null
+}
+
 lab_begin --no-volume
 
 step "refusals"
@@ -73,6 +78,18 @@ figure "undone: $(tail -n 1 "$WORK/refused.log")"
 ! configured || fail "the failed create has left its resource"
 await 20 "no node in the lockspace" none_joined
 lab service node3 start sanlock
+
+step "the change of the CIB is made, but its tool says no: undone as well"
+# shellcheck disable=SC2016 # for the node's shell
+on node1 sh -c 'mkdir /root/unsure && cat >/root/unsure/cibadmin && chmod +x /root/unsure/cibadmin' <<-'END'
+	#!/bin/sh
+	/usr/sbin/cibadmin "$@" || exit
+	case $* in *--allow-create*) exit 124 ;; esac
+END
+refused "cibadmin" env PATH=/root/unsure:/usr/sbin:/usr/bin:/sbin:/bin "${CREATE[@]}"
+grep -q "all that was made has been undone" "$WORK/refused.log" || fail "not undone: $(cat "$WORK/refused.log")"
+! configured || fail "the failed create has left its resource"
+[[ ! -e $(meta) ]] || fail "the failed create has left $(ls "$(meta)")"
 
 step "kill -9 at every step"
 on node1 sh -c 'command -v strace' >/dev/null || skip "needs strace"
@@ -133,3 +150,20 @@ cluster "${CREATE[@]}" --force >"$WORK/create.log" 2>&1 || fail "create: $(cat "
 all_joined || fail "not all nodes have joined"
 [[ ! -e $(meta)/creating ]] || fail "the mark of an unfinished create is still there"
 [[ $(fences_count) == 0 ]] || fail "fenced: $(fences)"
+
+step "a node that is not in it waits for a fence that does not come: no removal waits for that"
+cluster crm_standby --node node3 --update on
+settled 60
+for NODE in node1 node2; do
+	lab cut "$NODE" mgt # to the power switch
+done
+lab power off node3
+await 60 "node3 to be fenced" unclean node3
+START=$(now_ms)
+cluster vmha volume remove "$VOLUME" --destroy >"$WORK/remove.log" 2>&1 || fail "remove: $(cat "$WORK/remove.log")"
+figure "removed after $(($(now_ms) - START)) ms"
+unclean node3 || fail "the removal has waited for the fence of node3"
+for NODE in node1 node2; do
+	! node_joined "$NODE" || fail "$NODE is still in the removed volume"
+done
+[[ ! -e $(meta) ]] || fail "the removed volume is still there"
