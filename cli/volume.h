@@ -33,6 +33,9 @@ json_t *vmha_volume_owner_json(const char *volume, const char *lock,
  * any signal. @return 0, whatever else is wrong with it; -ETIMEDOUT */
 int vmha_device_answers(const char *device, const char *volume, unsigned int within_s,
 			struct vmha_err **err);
+/** Likewise ask for the file system of a directory that is to be, or was, a volume. */
+int vmha_path_answers(const char *path, const char *volume, unsigned int within_s,
+		      struct vmha_err **err);
 /** Likewise write to a volume that is mounted here; what it said lately counts. To be called before
  * its files are touched. */
 int vmha_volume_answers(const char *volume, unsigned int within_s, struct vmha_err **err);

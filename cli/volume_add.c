@@ -194,7 +194,8 @@ static int destroy(struct volume_new *v, struct vmha_err **err)
 	if (v->type == VMHA_VOLUME_TYPE_GFS2) {
 		return gfs2_destroy(v, err);
 	}
-	r = dir ? 0 : vmha_volume_device_check(v, err);
+	r = dir ? vmha_path_answers(v->path, v->name, VMHA_ANSWER_S, err)
+		: vmha_volume_device_check(v, err);
 	r = r < 0 || dir ? r : vmha_volume_device_attach(v, err);
 	r = r < 0 ? r : vmha_volume_load_at(v->path, &rec, err);
 	if (r == 0 && !vmha_str_eq(rec.name, v->name)) {

@@ -4,17 +4,20 @@
  * another one is sent ahead.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/volume.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/file.h"
 #include "lib/base/mono.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
 
 #define ASKED_MAX 32
+#define WORDS_MAX 8
 #define GOOD_S	  5 /* a role's record is read by many commands once for each role */
 
 /* What this command knows already; a volume beyond that is asked each time. */
@@ -25,12 +28,38 @@ static struct asked {
 } asked[ASKED_MAX];
 static size_t asked_count;
 
-/* What else is wrong with it is told by whoever needs it. */
-static int answers(const char *const argv[], const char *volume, unsigned int within_s,
+/* Root's alone, or anybody could make storage seem silent. */
+static bool lock_file_made(const char *path)
+{
+	vmha_autoclose int fd = -1;
+
+	if (geteuid() == 0 && vmha_file_mkdirs(VMHA_CSV_RUN_DIR, 0755, NULL) == 0) {
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	}
+	return fd >= 0;
+}
+
+/*
+ * What else is wrong with it is told by whoever needs it.  One that hangs in the kernel keeps the
+ * lock: the next commands wait for that instead of hanging beside it.
+ */
+static int answers(const char *const question[], const char *volume, unsigned int within_s,
 		   struct vmha_err **err)
 {
 	vmha_autoresult struct vmha_proc_result res = { 0 };
+	const char *argv[WORDS_MAX + 3] = { NULL };
+	char lock[VMHA_PATH_SIZE];
+	size_t n = 0;
+	size_t i;
 
+	vmha_volume_path(volume, VMHA_VOLUME_ASK, lock);
+	if (lock_file_made(lock)) {
+		argv[n++] = "flock";
+		argv[n++] = lock;
+	}
+	for (i = 0; i < WORDS_MAX && question[i]; i++) {
+		argv[n++] = question[i];
+	}
 	if (vmha_proc_run(argv, NULL, VMHA_SPAN_S(within_s), &res, NULL) != -ETIMEDOUT) {
 		return 0;
 	}
@@ -43,11 +72,19 @@ int vmha_device_answers(const char *device, const char *volume, unsigned int wit
 			struct vmha_err **err)
 {
 	vmha_autofree char *in = vmha_str_printf("if=%s", device);
-	const char *const argv[] = { "dd",	in,  "of=/dev/null", "iflag=direct", "bs=4096",
-				     "count=1", NULL };
+	const char *const dd[] = { "dd",      in,  "of=/dev/null", "iflag=direct", "bs=4096",
+				   "count=1", NULL };
 
-	return in ? answers(argv, volume, within_s, err)
+	return in ? answers(dd, volume, within_s, err)
 		  : vmha_err_set(err, -ENOMEM, "out of memory");
+}
+
+int vmha_path_answers(const char *path, const char *volume, unsigned int within_s,
+		      struct vmha_err **err)
+{
+	const char *const stat[] = { "stat", "--file-system", "--", path, NULL };
+
+	return answers(stat, volume, within_s, err);
 }
 
 /*
@@ -62,16 +99,16 @@ static int write_answers(const char *volume, unsigned int within_s, struct vmha_
 	char dir[VMHA_PATH_SIZE];
 	char host[VMHA_NODE_SIZE] = "";
 	vmha_autofree char *out = NULL;
-	const char *argv[] = { "dd",	       "if=/dev/zero",
-			       NULL,	       "oflag=direct,dsync,nofollow",
-			       "conv=notrunc", "bs=4096",
-			       "count=1",      NULL };
+	const char *dd[] = { "dd",	     NULL,
+			     "if=/dev/zero", "oflag=direct,dsync,nofollow",
+			     "conv=notrunc", "bs=4096",
+			     "count=1",	     NULL };
 
 	vmha_volume_path(volume, VMHA_VOLUME_HEALTH_DIR, dir);
 	(void)gethostname(host, sizeof(host) - 1);
 	out = vmha_str_printf("of=%s/%s.ask", dir, host);
-	argv[2] = out;
-	return out ? answers(argv, volume, within_s, err)
+	dd[1] = out;
+	return out ? answers(dd, volume, within_s, err)
 		   : vmha_err_set(err, -ENOMEM, "out of memory");
 }
 

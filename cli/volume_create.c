@@ -21,8 +21,13 @@
 /* A directory that is there already. */
 static int path_read(const char *path, struct volume_new *v, struct vmha_err **err)
 {
-	vmha_autofree char *real = realpath(path, NULL);
+	vmha_autofree char *real = NULL;
+	int r = vmha_path_answers(path, v->name, VMHA_ANSWER_S, err);
 
+	if (r < 0) {
+		return r;
+	}
+	real = realpath(path, NULL);
 	if (!real) {
 		return vmha_err_errno(err, -errno, "cannot use %s", path);
 	}

@@ -27,6 +27,7 @@ static const char *const files[] = {
 	[VMHA_VOLUME_LEAVING] = "leaving",
 	[VMHA_VOLUME_LEASES_RECORD] = "leases",
 	[VMHA_VOLUME_DEVICE] = "device",
+	[VMHA_VOLUME_ASK] = "ask",
 };
 
 /* of this node, below VMHA_CSV_RUN_DIR */
@@ -35,7 +36,7 @@ static bool is_local(enum vmha_volume_file file)
 	return file == VMHA_VOLUME_JOINED || file == VMHA_VOLUME_HEALTH ||
 	       file == VMHA_VOLUME_RENEWALS || file == VMHA_VOLUME_COORDINATOR_PID ||
 	       file == VMHA_VOLUME_LEAVING || file == VMHA_VOLUME_LEASES_RECORD ||
-	       file == VMHA_VOLUME_DEVICE;
+	       file == VMHA_VOLUME_DEVICE || file == VMHA_VOLUME_ASK;
 }
 
 void vmha_volume_path(const char *volume, enum vmha_volume_file file, char *path)

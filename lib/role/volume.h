@@ -22,6 +22,7 @@
  *   /run/vmha/csv/<volume>.leases, .device      of gfs2: where the leases lie on which device
  *   /run/vmha/csv/<volume>.coordinator          "PID START-TICKS" of this node's vmha-coordinator
  *   /run/vmha/csv/<volume>.leaving              there while ocf:vmha:csv leaves: none is to run
+ *   /run/vmha/csv/<volume>.ask                  locked by whoever asks the storage
  */
 #define VMHA_VOLUME_META ".vmha"
 #define VMHA_UNPROTECTED "/run/vmha/unprotected" /* a VM of this node runs without protection */
@@ -46,6 +47,7 @@ enum vmha_volume_file {
 	VMHA_VOLUME_LEAVING,
 	VMHA_VOLUME_LEASES_RECORD,
 	VMHA_VOLUME_DEVICE, /* a symbolic link, so that its path is the same in every cluster */
+	VMHA_VOLUME_ASK,
 };
 
 /** Path of a volume's file. @param[out] path VMHA_PATH_SIZE bytes */
