@@ -110,6 +110,9 @@ json_t *vmha_volume_latency_json(const struct vmha_volume_record *rec);
 int vmha_volume_storage_make(struct volume_new *v, struct vmha_err **err);
 /** Give it an id, if it has none yet. */
 int vmha_volume_id_make(struct volume_new *v, struct vmha_err **err);
+/** The first file in @dir that is not the product's, in words; or that its files cannot be read.
+ * @param[out] text "": there is none */
+void vmha_volume_file_first(const char *dir, char *text, size_t size);
 /** Remove what vmha_volume_storage_make() made. */
 void vmha_volume_storage_remove(const char *path);
 
@@ -148,7 +151,8 @@ int vmha_volume_device_leases(struct volume_new *v, struct vmha_err **err);
 int vmha_volume_device_attach(struct volume_new *v, struct vmha_err **err);
 /** End that mount. */
 int vmha_volume_device_release(struct volume_new *v, struct vmha_err **err);
-/** Remove the files, unmount, and wipe the file system if it is the one that we made. */
+/** Remove the files, unmount, and wipe the file system if it is the one that we made and nothing
+ * has come onto it. @return 0; -EBUSY; -ENOTEMPTY; negative errno: not wiped */
 int vmha_volume_device_undo(struct volume_new *v, struct vmha_err **err);
 
 /** A clone that runs dlm_controld on all nodes: found, or made. Waits until it runs here. */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,27 +205,6 @@ static bool storage_undo(struct volume_new *v)
 	return r == 0;
 }
 
-/* The first file that is not ours; what cannot be read may hold some. */
-static void first_file(const struct volume_new *v, char *text, size_t size)
-{
-	vmha_autodir DIR *dir = NULL;
-	char path[VMHA_PATH_SIZE];
-	struct dirent *e;
-
-	vmha_volume_path(v->name, VMHA_VOLUME_DIR, path);
-	dir = opendir(path);
-	errno = dir ? 0 : errno;
-	while (dir && !*text && (e = readdir(dir))) {
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-		    strcmp(e->d_name, VMHA_VOLUME_META) != 0) {
-			(void)snprintf(text, size, "%s is there", e->d_name);
-		}
-	}
-	if (!*text && errno) {
-		(void)snprintf(text, size, "its files cannot be read: %s", strerror(errno));
-	}
-}
-
 /* This node cannot see its files. */
 static void joined_elsewhere(const struct volume_new *v, char *text, size_t size)
 {
@@ -261,12 +239,16 @@ static bool joined_here(const struct volume_new *v)
  *                                            copies an image to the volume, adds a role
  *   C cannot: wiping it would lose that
  *
+ * What comes after this look is found by the one before the wipe; to stop a volume in use is harm
+ * enough.
+ *
  * @return @text what has come onto it; "" nothing
  */
 static const char *in_use_by(const struct volume_new *v, char *text, size_t size)
 {
 	vmha_autoerr struct vmha_err *why = NULL;
 	bool joined = joined_here(v);
+	char dir[VMHA_PATH_SIZE];
 
 	if (v->formatted && !joined) { /* another node failed first: this one may be under way */
 		(void)vmha_pcmk_settle(JOIN_S, NULL);
@@ -277,7 +259,8 @@ static const char *in_use_by(const struct volume_new *v, char *text, size_t size
 	    (v->formatted && joined && vmha_volume_answers(v->name, VMHA_ANSWER_S, &why) < 0)) {
 		(void)snprintf(text, size, "%s", vmha_err_text(why));
 	} else if (v->formatted && joined) {
-		first_file(v, text, size);
+		vmha_volume_path(v->name, VMHA_VOLUME_DIR, dir);
+		vmha_volume_file_first(dir, text, size);
 	} else if (v->formatted) { /* else nothing is wiped */
 		joined_elsewhere(v, text, size);
 	}

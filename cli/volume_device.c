@@ -339,6 +339,36 @@ static int wipe(struct volume_new *v, struct vmha_err **err)
 	return vmha_device_wipe(v->device, err);
 }
 
+/*
+ * All nodes have left it by now.
+ *
+ *   this command                             an administrator on B
+ *   finds no file on the volume
+ *                                            copies an image to it
+ *   stops it on B; wiping it would lose that
+ */
+static int unused_check(struct volume_new *v, struct vmha_err **err)
+{
+	char file[VMHA_PATH_SIZE];
+	int r = vmha_device_answers(v->device, v->name, VMHA_ANSWER_S, err);
+
+	/* a host that was lost meanwhile renews no more */
+	r = r < 0 ? r : vmha_volume_foreign_device_check(v->device, &v->leases, true, err);
+	r = r < 0 ? r : mount_here(v, err);
+	if (r < 0) {
+		return r;
+	}
+	vmha_volume_file_first(v->path, file, sizeof(file));
+	r = vmha_volume_device_release(v, err);
+	if (r == 0 && *file) {
+		r = vmha_err_set(err, -ENOTEMPTY,
+				 "it is used by now: %s; 'vmha volume add %s --type gfs2 --device "
+				 "%s' brings it back",
+				 file, v->name, v->device);
+	}
+	return r;
+}
+
 int vmha_volume_device_undo(struct volume_new *v, struct vmha_err **err)
 {
 	int r = 0;
@@ -350,6 +380,9 @@ int vmha_volume_device_undo(struct volume_new *v, struct vmha_err **err)
 		}
 	}
 	r = vmha_volume_device_release(v, r < 0 ? NULL : err) < 0 ? -EBUSY : r;
+	if (r == 0 && v->formatted && v->configured) {
+		r = unused_check(v, err);
+	}
 	if (r == 0 && v->formatted) {
 		r = wipe(v, err);
 	}

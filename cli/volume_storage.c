@@ -454,6 +454,24 @@ int vmha_volume_storage_make(struct volume_new *v, struct vmha_err **err)
 	return r;
 }
 
+void vmha_volume_file_first(const char *dir, char *text, size_t size)
+{
+	vmha_autodir DIR *d = opendir(dir);
+	struct dirent *e;
+
+	*text = '\0';
+	errno = d ? 0 : errno;
+	while (d && !*text && (e = readdir(d))) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    strcmp(e->d_name, VMHA_VOLUME_META) != 0) {
+			(void)snprintf(text, size, "%s is there", e->d_name);
+		}
+	}
+	if (!*text && errno) {
+		(void)snprintf(text, size, "its files cannot be read: %s", strerror(errno));
+	}
+}
+
 void vmha_volume_storage_remove(const char *path)
 {
 	vmha_autofree char *record = vmha_str_printf("%s/%s/volume", path, VMHA_VOLUME_META);

@@ -21,11 +21,24 @@ on node3 sh -c 'ln -sfn "$(losetup --show --find --sector-size 4096 --sizelimit 
 vm_refused 'node3.*rescan it' node1 vmha volume create "$VOLUME" --type gfs2 --device $LUN --io-timeout 2
 figure "$(tail -n 1 "$WORK/refused.log")"
 [[ -z $(on node1 blkid $LUN) ]] || fail "a failed create has left something on the device"
+
+step "a file comes onto it while its create is undone: kept"
+# shellcheck disable=SC2016 # for the node's shell
+on node1 sh -c 'mkdir -p /root/late && cat >/root/late/crm_resource && chmod +x /root/late/crm_resource' <<-END
+	#!/bin/sh
+	case \$* in *target-role*) echo kept >$DIR/late && sync $DIR/late ;; esac
+	exec /usr/sbin/crm_resource "\$@"
+END
+vm_refused 'late is there; .vmha volume add' node1 env PATH=/root/late:/usr/sbin:/usr/bin:/sbin:/bin \
+	vmha volume create "$VOLUME" --type gfs2 --device $LUN --io-timeout 2
+figure "$(grep 'late is there' "$WORK/refused.log")"
 # shellcheck disable=SC2016 # for the node's shell
 on node3 sh -c 'losetup --detach "$(realpath '$LUN')" && /usr/lib/vmha-lab/devices'
 
 step "a volume on it"
-vm_volume lun3
+on node1 vmha volume add "$VOLUME" --type gfs2 --device $LUN >"$WORK/add.log" 2>&1 || fail "volume add: $(cat "$WORK/add.log")"
+[[ $(on node2 cat "$DIR/late") == kept ]] || fail "what was kept is not there"
+on node1 rm "$DIR/late"
 figure "leases_at=$(vm_volume_value '.leases_at | tojson')"
 for NODE in "${NODES[@]}"; do
 	on "$NODE" sh -c "echo 'written by $NODE' >$DIR/$NODE && sync $DIR/$NODE" || fail "$NODE cannot write"
