@@ -45,7 +45,7 @@ is_held() {
 }
 
 is_master() {
-	is_held "$@" && grep "\"$3" "$WORK/locks" | grep -q 'master 0'
+	is_held "$@" && grep "\"$3" "$WORK/locks" | grep 'master 0' >/dev/null
 }
 
 is_forgotten() {

@@ -29,7 +29,7 @@ SLOW=$(measured .io_timeout_s)
 figure "$(measured .chosen)"
 ((SLOW > 10)) || fail "slow storage: io_timeout $SLOW"
 lab heal all
-measured .chosen | grep -q 'never less by measurement' || fail "the floor is not said"
+measured .chosen | grep 'never less by measurement' >/dev/null || fail "the floor is not said"
 
 step "create measures and says how it chose"
 on node1 vmha volume create "$VOLUME" --path "$PATH_OF" >"$WORK/create.log" 2>&1 ||

@@ -30,7 +30,7 @@ owner_is_not() {
 
 # told TEXT: an event says so.
 told() {
-	cluster vmha events --output json | grep -q -- "$1"
+	cluster vmha events --output json | grep -- "$1" >/dev/null
 }
 
 # refused TEXT CMD...

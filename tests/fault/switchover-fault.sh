@@ -27,7 +27,7 @@ inject() {
 
 # The lease is free: the source has stopped, the target has not begun.
 in_blackout() {
-	grep -E '^\+[0-9.]+ lease' "$WORK/witness-web1.log" | tail -n 1 | grep -q 'lease is free'
+	grep -E '^\+[0-9.]+ lease' "$WORK/witness-web1.log" | tail -n 1 | grep 'lease is free' >/dev/null
 }
 
 # Exactly one process, and it holds the lease.  (Pacemaker counts a blocked role on two nodes.)

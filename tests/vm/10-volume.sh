@@ -32,7 +32,7 @@ on node1 sh -c 'chmod 600 $(realpath /dev/disk/by-id/lun3)'
 vm_refused 'user sanlock' node1 vmha volume create other --type gfs2 --device /dev/disk/by-id/lun3 --io-timeout 2
 on node1 /usr/lib/vmha-lab/devices
 [[ -z $(on node1 blkid /dev/disk/by-id/lun3) ]] || fail "a failed create has left something on the device"
-on node1 blkid /dev/disk/by-id/lun2 | grep -q ext2 || fail "a refused create has touched the device"
+on node1 blkid /dev/disk/by-id/lun2 | grep ext2 >/dev/null || fail "a refused create has touched the device"
 vm_volume_good
 
 step "the coordinator is moved"
@@ -106,7 +106,7 @@ vm_volume_good
 vm_one_coordinator
 
 header() {
-	on node1 dd if=/dev/disk/by-id/lun1 bs=4096 skip=4 count=1 iflag=direct status=none | grep -aq '^vmha-record=leases'
+	on node1 dd if=/dev/disk/by-id/lun1 bs=4096 skip=4 count=1 iflag=direct status=none | grep -a '^vmha-record=leases' >/dev/null
 }
 
 checked_by_fsck() {

@@ -40,7 +40,7 @@ change_judge() {
 		LOST=$((LOST + 1))
 	elif ((status == 1)) && { [[ -n $2 ]] || grep -qE "$KNOWN" "$WORK/change.$1"; }; then
 		REFUSED=$((REFUSED + 1))
-		grep '^vmha: ' "$WORK/change.$1" | tail -n 1 >>"$WORK/refused"
+		sed -n 's/^vmha: /&/p' "$WORK/change.$1" | tail -n 1 >>"$WORK/refused"
 	else
 		fail "round $ROUND, $1: status $status: $(cat "$WORK/change.$1")"
 	fi

@@ -57,7 +57,7 @@ pauses() {
 renewed() {
 	local node
 	for node in $(node_others "$1"); do
-		on "$node" sanlock client status | grep -q "^s $VOLUME:" || fail "$node has lost the lockspace"
+		on "$node" sanlock client status | grep "^s $VOLUME:" >/dev/null || fail "$node has lost the lockspace"
 		figure "$CASE: slowest renewal of $node: $(on "$node" sanlock client renewal -s "$VOLUME" |
 			sed -nE 's/.*read_ms=([0-9]+) write_ms=([0-9]+).*/\1 \2/p' |
 			awk '$1 + $2 > max { max = $1 + $2 } END { printf "%d ms of %d", max, NR }')"

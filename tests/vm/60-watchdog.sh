@@ -11,7 +11,7 @@ WATCHDOG_S=60 # compiled into sanlock
 declare -A BOOT
 
 unmanaged() {
-	cluster crm_mon -1 --output-as=xml | xmllint --xpath "string(//cluster_options/@maintenance-mode)" - 2>/dev/null | grep -qx true
+	cluster crm_mon -1 --output-as=xml | xmllint --xpath "string(//cluster_options/@maintenance-mode)" - 2>/dev/null | grep -x true >/dev/null
 }
 
 # place VM NODE: it is there.
@@ -23,11 +23,11 @@ place() {
 # reset_by NODE KIND: a VM is on it.
 reset_by() {
 	local node=$1 kind=$2 events=$LAB_STATE/$1/events.log lines start reset_ms limit_ms
-	on "$node" lsmod | grep -q "^$kind" || fail "$node has no $kind"
+	on "$node" lsmod | grep "^$kind" >/dev/null || fail "$node has no $kind"
 	BOOT[$node]=$(on "$node" cat /proc/sys/kernel/random/boot_id)
 	lines=$(wc -l <"$events")
 	reset_seen() {
-		tail -n "+$((lines + 1))" "$events" | grep -q 'guest-reset\|"WATCHDOG"'
+		tail -n "+$((lines + 1))" "$events" | grep 'guest-reset\|"WATCHDOG"' >/dev/null
 	}
 	start=$(now_ms)
 	lab stall-storage "$node" hang

@@ -46,7 +46,7 @@ vm_product() {
 }
 
 vm_node_off() {
-	lab status | grep -q "^$1  off"
+	lab status | grep "^$1  off" >/dev/null
 }
 
 # vm_kept: $VOLUME is on all nodes, in good order and without roles, and no other resource is there.
@@ -108,7 +108,7 @@ vm_mark() {
 }
 
 vm_logged() {
-	tail -n "+$((VM_MARK + 1))" "$LAB_STATE/power.log" | grep -q -- "$1"
+	tail -n "+$((VM_MARK + 1))" "$LAB_STATE/power.log" | grep -- "$1" >/dev/null
 }
 
 # vm_dlm: dlm_controld on all nodes, by hand.
@@ -123,7 +123,7 @@ vm_dlm() {
 vm_dlm_runs() {
 	local node
 	for node in "${NODES[@]}"; do
-		on "$node" dlm_tool status 2>/dev/null | grep -q '^cluster nodeid' || return 1
+		on "$node" dlm_tool status 2>/dev/null | grep '^cluster nodeid' >/dev/null || return 1
 	done
 }
 
