@@ -204,12 +204,6 @@ static gboolean on_ended(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static bool stands_still(enum vmha_guest_state state)
-{
-	return state == VMHA_GUEST_IOERROR || state == VMHA_GUEST_WATCHDOG ||
-	       state == VMHA_GUEST_PANICKED;
-}
-
 /* Pacemaker's monitor has seen it before we could tell, and its stop has ended it: why it did is
  * for the journal. */
 static void monitor_was_first(struct clusterd_guest *g, const struct clusterd_domain *d)
@@ -218,7 +212,8 @@ static void monitor_was_first(struct clusterd_guest *g, const struct clusterd_do
 	g_autofree char *text = NULL;
 	struct report *rep;
 
-	if (!stands_still(state) || state == g->still || !clusterd_guest_in_action(g->c, g->name)) {
+	if (!vmha_guest_is_stuck(state) || state == g->still ||
+	    !clusterd_guest_in_action(g->c, g->name)) {
 		return;
 	}
 	g->still = state;
@@ -277,7 +272,7 @@ void clusterd_guest_changed(struct clusterd_guest *g)
 		g_source_remove(g->timer);
 		g->timer = 0;
 	}
-	if (stands_still(d->state)) {
+	if (vmha_guest_is_stuck(d->state)) {
 		timer_set(g, STILL_MS, on_still);
 	} else if (d->state == VMHA_GUEST_RUNNING && g->still != VMHA_GUEST_UNKNOWN) {
 		struct report *rep = report_still(g);

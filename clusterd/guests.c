@@ -60,8 +60,7 @@ static struct clusterd_guest *guest_of_uuid(struct clusterd *c, const char *uuid
 
 static bool tell_worth(enum vmha_guest_state state)
 {
-	return state == VMHA_GUEST_PAUSED || state == VMHA_GUEST_IOERROR ||
-	       state == VMHA_GUEST_WATCHDOG || state == VMHA_GUEST_PANICKED;
+	return state == VMHA_GUEST_PAUSED || vmha_guest_is_stuck(state);
 }
 
 static size_t tell_list(struct clusterd *c, struct vmha_cguest *list)

@@ -92,6 +92,12 @@ bool vmha_guest_is_well(enum vmha_guest_state state)
 	return states[state].well;
 }
 
+bool vmha_guest_is_stuck(enum vmha_guest_state state)
+{
+	return state == VMHA_GUEST_IOERROR || state == VMHA_GUEST_WATCHDOG ||
+	       state == VMHA_GUEST_PANICKED;
+}
+
 enum vmha_guest_end vmha_guest_end_judge(enum vmha_guest_state last, enum vmha_guest_end told)
 {
 	switch (last) {

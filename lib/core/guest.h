@@ -57,6 +57,8 @@ enum vmha_guest_end vmha_guest_end_parse(const char *word);
 
 /** @return true when a guest in that state, with its lease, serves */
 bool vmha_guest_is_well(enum vmha_guest_state state);
+/** @return true when it stands still for trouble of its own: what vmha_guest_wish_still() judges */
+bool vmha_guest_is_stuck(enum vmha_guest_state state);
 
 /** How it ended, from its last state and what libvirt said of the end, if it did. */
 enum vmha_guest_end vmha_guest_end_judge(enum vmha_guest_state last, enum vmha_guest_end told);

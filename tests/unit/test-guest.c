@@ -36,6 +36,9 @@ static void well(void)
 	for (i = VMHA_GUEST_UNKNOWN; i <= VMHA_GUEST_GONE; i++) {
 		CHECK_INT(vmha_guest_is_well((enum vmha_guest_state)i),
 			  i == VMHA_GUEST_RUNNING || i == VMHA_GUEST_SUSPENDED);
+		CHECK_INT(vmha_guest_is_stuck((enum vmha_guest_state)i),
+			  i == VMHA_GUEST_IOERROR || i == VMHA_GUEST_WATCHDOG ||
+				  i == VMHA_GUEST_PANICKED);
 	}
 }
 
